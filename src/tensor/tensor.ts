@@ -58,7 +58,10 @@ export function bytesPerElement(dtype: DataType): number {
 /** Tensor over the given data. Throws `shape-mismatch` where the number of elements does not fit the shape. */
 export function tensor<T extends DataType>(dtype: T, dims: readonly number[], data: ArrayOf[T]): Tensor<T> {
   if (data.length !== sizeOf(dims)) {
-    throw new LetheError('shape-mismatch', `A tensor of shape [${dims}] needs ${sizeOf(dims)} elements, got ${data.length}.`)
+    throw new LetheError(
+      'shape-mismatch',
+      `A tensor of shape [${dims}] needs ${sizeOf(dims)} elements, got ${data.length}.`,
+    )
   }
   return { dtype, dims, data }
 }
