@@ -18,6 +18,7 @@ export const errorCodes = {
   'shape-mismatch': 'A tensor has another shape than expected.',
   'dtype-mismatch': 'A tensor has another element type than expected.',
   'mixes-examples': 'The answer for one example depends on the other examples of its batch.',
+  'batch-axis-lost': 'The batch axis of a value cannot be followed; gradients are then made one example at a time.',
   'output-ambiguous': 'The model has several outputs and none was chosen.',
   'output-unknown': 'The chosen output does not exist.',
   'loss-unsupported': 'The loss does not fit the shape or type of the output.',

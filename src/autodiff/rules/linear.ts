@@ -1,0 +1,133 @@
+import type { Val } from '../../graph/emitter.js'
+import { dy, floatOf, input, intOf, type Rule, type RuleContext } from '../rule.js'
+
+/** Matrix products. */
+export const linear: readonly Rule[] = [
+  {
+    // Y [M, O] = α·A'·B' + β·C with A' [M, K] = A or Aᵀ and B' [K, O] = B or Bᵀ. ONNX Gemm-13.
+    op: 'Gemm',
+    since: 7,
+    vjp: (c) => [() => gemmA(c), () => gemmB(c), () => scaled(c, dy(c), floatOf(c, 'beta', 1))],
+    squares: (c) => [
+      undefined,
+      isWeight(c) && c.batchAxis() === 0 ? () => laidOut(c, squaresOfRows(c, rows(c), gemmDy(c))) : undefined,
+    ],
+  },
+  {
+    // Y = A·B over the last two axes, leading axes broadcast; a 1-D operand gains an axis and loses it again. ONNX MatMul-13.
+    op: 'MatMul',
+    since: 1,
+    vjp: (c) => [() => matmulA(c), () => matmulB(c)],
+    squares: (c) => [undefined, isWeight(c) && positionsOf(c) === 1 ? () => matmulSquares(c) : undefined],
+  },
+]
+
+function scaled(c: RuleContext, v: Val, factor: number): Val {
+  return factor === 1 ? v : c.e.mul(v, c.e.scalar(factor))
+}
+
+/** True where B is a weight [K, O] that meets data on its left. */
+function isWeight(c: RuleContext): boolean {
+  return c.isShared(1) && !c.isShared(0) && input(c, 1).dims.length === 2 && input(c, 0).dims.length >= 2
+}
+
+const isTransposed = (c: RuleContext, which: 'transA' | 'transB'): boolean => intOf(c, which, 0) === 1
+const flipIf = (c: RuleContext, v: Val, condition: boolean): Val => (condition ? c.e.swapLast(v) : v)
+/** α·dY, [M, O]. */
+const gemmDy = (c: RuleContext): Val => scaled(c, dy(c), floatOf(c, 'alpha', 1))
+/** A', [M, K]. */
+const rows = (c: RuleContext): Val => flipIf(c, input(c, 0), isTransposed(c, 'transA'))
+/** A gradient [.., K, O] of B' in the layout of B. */
+const laidOut = (c: RuleContext, db: Val): Val => flipIf(c, db, isTransposed(c, 'transB'))
+
+function gemmA(c: RuleContext): Val {
+  // dA' = α·dY·B'ᵀ. A weight on the left needs its examples on the columns: [M, K] an example, [N, M, K].
+  const b = flipIf(c, input(c, 1), isTransposed(c, 'transB'))
+  if (c.form === 'each' && c.isShared(0)) {
+    const g = c.e.transpose(gemmDy(c), [1, 0])
+    const columns = c.e.transpose(b, [1, 0])
+    return flipIf(c, outer(c, g, columns, 1), isTransposed(c, 'transA'))
+  }
+  return flipIf(c, c.e.matmul(gemmDy(c), c.e.swapLast(b)), isTransposed(c, 'transA'))
+}
+
+function gemmB(c: RuleContext): Val {
+  // dB' = A'ᵀ·α·dY
+  if (c.form === 'each' && c.isShared(1)) {
+    return laidOut(c, outer(c, rows(c), gemmDy(c), 0))
+  }
+  return laidOut(c, c.e.matmul(c.e.swapLast(rows(c)), gemmDy(c)))
+}
+
+/** Outer products a_n ⊗ g_n: a [N, K], g [N, O] → [N, K, O]. `side`: the axis of Y that must count the examples. */
+function outer(c: RuleContext, a: Val, g: Val, side: 0 | 1): Val {
+  if (c.batchAxis() !== side) c.loseBatchAxis()
+  const [n, k, o] = [a.dims[0]!, a.dims[1]!, g.dims[1]!]
+  return c.e.mul(c.e.reshape(a, [n, k, 1]), c.e.reshape(g, [n, 1, o]))
+}
+
+/** Σ_n (a_n ⊗ g_n)² = (A²)ᵀ·(G²): one matrix product. a [N, K], g [N, O] → [K, O]. */
+function squaresOfRows(c: RuleContext, a: Val, g: Val): Val {
+  return c.e.matmul(c.e.swapLast(c.e.mul(a, a)), c.e.mul(g, g))
+}
+
+/** Operands with at least two axes, and dY with the axes that 1-D operands had lost. */
+function full(c: RuleContext): { a: Val; b: Val; g: Val } {
+  const [a, b] = [input(c, 0), input(c, 1)]
+  const a2 = a.dims.length === 1 ? c.e.reshape(a, [1, ...a.dims]) : a
+  const b2 = b.dims.length === 1 ? c.e.reshape(b, [...b.dims, 1]) : b
+  const lead = dy(c).dims.slice(0, dy(c).dims.length - (a.dims.length > 1 ? 1 : 0) - (b.dims.length > 1 ? 1 : 0))
+  return { a: a2, b: b2, g: c.e.reshape(dy(c), [...lead, a2.dims.at(-2)!, b2.dims.at(-1)!]) }
+}
+
+function matmulA(c: RuleContext): Val {
+  const { b, g } = full(c)
+  const da = c.e.matmul(g, c.e.swapLast(b))
+  return input(c, 0).dims.length === 1 ? c.e.reshape(da, [...da.dims.slice(0, -2), da.dims.at(-1)!]) : da
+}
+
+function matmulB(c: RuleContext): Val {
+  if (isWeight(c)) {
+    const { x, g } = tokens(c)
+    if (c.form === 'each') return c.e.matmul(c.e.swapLast(x), g)
+    const [k, o] = [x.dims[2]!, g.dims[2]!]
+    return c.e.matmul(
+      c.e.swapLast(c.e.reshape(x, [x.dims[0]! * x.dims[1]!, k])),
+      c.e.reshape(g, [g.dims[0]! * g.dims[1]!, o]),
+    )
+  }
+  const { a, g } = full(c)
+  const db = c.e.matmul(c.e.swapLast(a), g)
+  return input(c, 1).dims.length === 1 ? c.e.reshape(db, db.dims.slice(0, -1)) : db
+}
+
+/** Rows that one example has: 1 for a plain linear layer. */
+function positionsOf(c: RuleContext): number {
+  return (
+    dy(c)
+      .dims.slice(0, -1)
+      .reduce((a, b) => a * b, 1) / dy(c).dims[c.batchAxis()]!
+  )
+}
+
+/** Input and cotangent as [N, T, K] and [N, T, O]: examples first, all other positions in one axis. */
+function tokens(c: RuleContext): { x: Val; g: Val } {
+  const [x, g] = [input(c, 0), dy(c)]
+  const rank = x.dims.length
+  // In the form `sum` positions need no order, and a batch axis is not asked for.
+  const axis = c.form === 'each' ? c.batchAxis() : 0
+  if (axis === rank - 1) c.loseBatchAxis()
+  const order = [axis, ...x.dims.map((_, i) => i).filter((i) => i !== axis && i < rank - 1), rank - 1]
+  const shape = (v: Val): Val => {
+    const n = v.dims[axis]!
+    const last = v.dims.at(-1)!
+    const moved = c.e.transpose(v, order)
+    return c.e.reshape(moved, [n, moved.dims.slice(1, -1).reduce((a, b) => a * b, 1), last])
+  }
+  return { x: shape(x), g: shape(g) }
+}
+
+function matmulSquares(c: RuleContext): Val {
+  const { x, g } = tokens(c)
+  return squaresOfRows(c, c.e.reshape(x, [x.dims[0]!, x.dims[2]!]), c.e.reshape(g, [g.dims[0]!, g.dims[2]!]))
+}

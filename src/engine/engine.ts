@@ -1,0 +1,65 @@
+import type { Tensor } from '../tensor/tensor.js'
+
+export type Tensors = Readonly<Record<string, Tensor>>
+
+/** A loaded graph that can be run. Always release it: the runtime's memory is not garbage-collected. */
+export interface Session {
+  /** Values of the named outputs (all where none are named) for one set of inputs. Throws `engine-failed`. */
+  run(feeds: Tensors, outputs?: readonly string[]): Promise<Record<string, Tensor>>
+  release(): Promise<void>
+}
+
+/** A runtime: turns ONNX bytes into sessions. `engine/` is the only importer of one. */
+export interface Engine {
+  readonly name: string
+  readonly version: string
+  /** Session of a model. Throws `op-unsupported`, `engine-failed`. */
+  createSession(model: Uint8Array, options?: SessionOptions): Promise<Session>
+}
+
+export interface SessionOptions {
+  /** Threads inside one operator. Default 1: Lethe runs one single-threaded session a worker. */
+  readonly threads?: number
+  /** Graph optimisation of the runtime. Default 'all'. */
+  readonly optimise?: 'none' | 'basic' | 'all'
+}
+
+/** What a worker adds up over the micro-batches of one chunk, in float64 and in their order. */
+export interface Sum {
+  readonly output: string
+  /**
+   * `add`: Σ over the micro-batches. `square`: (Σ)², elementwise, once the chunk is summed (the squared gradient of a group).
+   */
+  readonly form: 'add' | 'square'
+}
+
+/** One unit of work of a pool: a few runs whose outputs are partly summed and partly returned as they are. */
+export interface Chunk {
+  readonly runs: readonly Tensors[]
+  readonly sums: readonly Sum[]
+  /** Outputs returned for every run. */
+  readonly keep: readonly string[] | 'all'
+}
+
+export interface ChunkResult {
+  /** Float64 sums by output name. */
+  readonly sums: Readonly<Record<string, Float64Array>>
+  /** Kept outputs, one entry a run. */
+  readonly kept: readonly Readonly<Record<string, Tensor>>[]
+}
+
+/** A session in every worker of a pool. Feeds are handed over: their buffers are empty afterwards. */
+export interface PooledSession {
+  run(chunk: Chunk): Promise<ChunkResult>
+  /** New values of tensors that are fed with every run of this session from now on (weights as inputs). */
+  hold(feeds: Tensors): Promise<void>
+  release(): Promise<void>
+}
+
+/** Workers with one single-threaded session each; the thread that made the pool stays free. */
+export interface Pool {
+  readonly workers: number
+  readonly engine: { readonly name: string; readonly version: string }
+  createSession(model: Uint8Array, options?: SessionOptions): Promise<PooledSession>
+  close(): Promise<void>
+}

@@ -1,0 +1,108 @@
+import { LetheError } from '../errors.js'
+import type { DataType, Tensor } from '../tensor/tensor.js'
+
+/** Attribute of a node, tagged with the kind that ONNX knows it by (an integer and a float must not be confused). */
+export type Attribute =
+  | { readonly kind: 'int'; readonly value: number }
+  | { readonly kind: 'float'; readonly value: number }
+  | { readonly kind: 'string'; readonly value: string }
+  | { readonly kind: 'ints'; readonly value: readonly number[] }
+  | { readonly kind: 'floats'; readonly value: readonly number[] }
+  | { readonly kind: 'strings'; readonly value: readonly string[] }
+  | { readonly kind: 'tensor'; readonly value: Tensor }
+  /** Anything Lethe does not look into (subgraphs, sparse tensors, types); kept as it was read. */
+  | { readonly kind: 'opaque'; readonly value: unknown }
+
+export type Attributes = Readonly<Record<string, Attribute>>
+
+/** One operator call. An empty input name is an omitted optional input; an empty output name an unused output. */
+export interface Node {
+  readonly op: string
+  /** Operator domain, '' for the ONNX standard. */
+  readonly domain: string
+  readonly name: string
+  readonly inputs: readonly string[]
+  readonly outputs: readonly string[]
+  readonly attributes: Attributes
+}
+
+/** Input or output of a graph: an axis is a number, the name of a free axis, or unknown. */
+export interface ValueInfo {
+  readonly name: string
+  /** Undefined on an output that is only exposed for a look: the runtime infers it. */
+  readonly dtype: DataType | undefined
+  readonly dims: readonly (number | string | undefined)[]
+}
+
+/** A computation graph in single-assignment form: nodes in topological order over named values. */
+export interface Graph {
+  readonly name: string
+  /** Version of each operator domain; '' is the ONNX standard. */
+  readonly opsets: ReadonlyMap<string, number>
+  readonly inputs: readonly ValueInfo[]
+  readonly outputs: readonly ValueInfo[]
+  readonly initializers: ReadonlyMap<string, Tensor>
+  readonly nodes: readonly Node[]
+}
+
+export const int = (value: number): Attribute => ({ kind: 'int', value })
+export const float = (value: number): Attribute => ({ kind: 'float', value })
+export const ints = (value: readonly number[]): Attribute => ({ kind: 'ints', value })
+export const floats = (value: readonly number[]): Attribute => ({ kind: 'floats', value })
+export const text = (value: string): Attribute => ({ kind: 'string', value })
+export const tensorAttribute = (value: Tensor): Attribute => ({ kind: 'tensor', value })
+
+/** Version of the standard operator set that a graph is written in. */
+export function standardOpset(graph: Graph): number {
+  return graph.opsets.get('') ?? graph.opsets.get('ai.onnx') ?? 1
+}
+
+/** Node that makes each value, by value name. */
+export function producers(graph: Graph): Map<string, Node> {
+  const made = new Map<string, Node>()
+  for (const node of graph.nodes) for (const output of node.outputs) if (output) made.set(output, node)
+  return made
+}
+
+/** How a node is called in messages: its name, else its first output. */
+export function nodeLabel(node: Node): string {
+  return node.name || node.outputs.find((name) => name) || node.op
+}
+
+const wrongKind = (node: Node, name: string, expected: string): LetheError =>
+  new LetheError(
+    'model-unsupported',
+    `Attribute "${name}" of node "${nodeLabel(node)}" (${node.op}) should be ${expected}, got ${node.attributes[name]?.kind}.`,
+  )
+
+/** Integer attribute, or the default where it is absent. Throws `model-unsupported` for another kind. */
+export function intAttribute<D>(node: Node, name: string, fallback: D): number | D {
+  const attribute = node.attributes[name]
+  if (!attribute) return fallback
+  if (attribute.kind !== 'int') throw wrongKind(node, name, 'an integer')
+  return attribute.value
+}
+
+/** Float attribute, or the default where it is absent. Throws `model-unsupported` for another kind. */
+export function floatAttribute(node: Node, name: string, fallback: number): number {
+  const attribute = node.attributes[name]
+  if (!attribute) return fallback
+  if (attribute.kind !== 'float' && attribute.kind !== 'int') throw wrongKind(node, name, 'a float')
+  return attribute.value
+}
+
+/** String attribute, or the default where it is absent. Throws `model-unsupported` for another kind. */
+export function textAttribute(node: Node, name: string, fallback: string): string {
+  const attribute = node.attributes[name]
+  if (!attribute) return fallback
+  if (attribute.kind !== 'string') throw wrongKind(node, name, 'a string')
+  return attribute.value
+}
+
+/** List-of-integers attribute, or the default where it is absent. Throws `model-unsupported` for another kind. */
+export function intsAttribute<D>(node: Node, name: string, fallback: D): readonly number[] | D {
+  const attribute = node.attributes[name]
+  if (!attribute) return fallback
+  if (attribute.kind !== 'ints') throw wrongKind(node, name, 'a list of integers')
+  return attribute.value
+}

@@ -1,0 +1,250 @@
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import { LetheError } from '../errors.js'
+import { onnxTypeCode } from '../graph/emitter.js'
+import type { Attribute, Graph, Node, ValueInfo } from '../graph/graph.js'
+import type { Tensor } from '../tensor/tensor.js'
+import {
+  type AttributeProto,
+  AttributeProtoSchema,
+  AttributeProto_AttributeType as AttributeType,
+  GraphProtoSchema,
+  type ModelProto,
+  ModelProtoSchema,
+  type NodeProto,
+  NodeProtoSchema,
+  OperatorSetIdProtoSchema,
+  TensorProto_DataLocation,
+  type ValueInfoProto,
+  ValueInfoProtoSchema,
+} from './schema/onnx_pb.js'
+import { dtypeOfCode, isReadable, type ReadExternal, readTensor, replaceData, writeTensor } from './tensor-proto.js'
+
+/** A model as read: the graph Lethe works on, and the whole file behind it, so that writing keeps what Lethe ignores. */
+export interface Model {
+  readonly graph: Graph
+  readonly irVersion: number
+  readonly producer: string
+  readonly proto: ModelProto
+}
+
+const quantisedOps = /^(QuantizeLinear|DequantizeLinear|DynamicQuantizeLinear|QLinear.*|.*Integer)$/
+
+/**
+ * Model of the bytes of an ONNX file. Weights share the memory of the bytes.
+ * Throws `not-onnx`, `model-truncated`, `model-quantised`, `model-unsupported`.
+ */
+export function readModel(bytes: Uint8Array, options: { readExternal?: ReadExternal } = {}): Model {
+  const proto = parse(bytes)
+  const graphProto = proto.graph
+  if (
+    !graphProto ||
+    proto.opsetImport.length === 0 ||
+    (graphProto.node.length === 0 && graphProto.output.length === 0)
+  ) {
+    throw new LetheError('not-onnx', 'The file is not an ONNX model: it has no graph or names no operator set.')
+  }
+  const quantised = graphProto.node.find((n) => quantisedOps.test(n.opType))
+  if (quantised) {
+    throw new LetheError(
+      'model-quantised',
+      `Node "${quantised.name}" (${quantised.opType}) works on integer-quantised weights, which have no gradient; forget in the float model and quantise the result.`,
+      { op: quantised.opType },
+    )
+  }
+  const initializers = new Map<string, Tensor>()
+  for (const t of graphProto.initializer) initializers.set(t.name, readTensor(t, options.readExternal))
+  if (graphProto.sparseInitializer.length > 0) {
+    throw new LetheError('model-unsupported', 'The model holds sparse initializers; export it with dense weights.')
+  }
+  const graph: Graph = {
+    name: graphProto.name,
+    opsets: new Map(proto.opsetImport.map((o) => [o.domain === 'ai.onnx' ? '' : o.domain, Number(o.version)])),
+    inputs: graphProto.input.filter((v) => !initializers.has(v.name)).map(readValueInfo),
+    outputs: graphProto.output.map(readValueInfo),
+    initializers,
+    nodes: graphProto.node.map(readNode),
+  }
+  return {
+    graph,
+    irVersion: Number(proto.irVersion),
+    producer: `${proto.producerName} ${proto.producerVersion}`,
+    proto,
+  }
+}
+
+function parse(bytes: Uint8Array): ModelProto {
+  try {
+    return fromBinary(ModelProtoSchema, bytes)
+  } catch (cause) {
+    // An ONNX file begins with field 1 (ir_version) as a varint.
+    const [code, what] =
+      bytes[0] === 0x08
+        ? (['model-truncated', 'ends early or is damaged; get the whole file again'] as const)
+        : (['not-onnx', 'is not an ONNX model (it is no ONNX protobuf)'] as const)
+    throw new LetheError(code, `The file ${what}.`, {}, { cause })
+  }
+}
+
+function readValueInfo(v: ValueInfoProto): ValueInfo {
+  const type = v.type?.value
+  if (type?.case !== 'tensorType') {
+    return unsupported(`Input or output "${v.name}" is not a tensor.`)
+  }
+  const dims = type.value.shape?.dim.map(({ value }) =>
+    value.case === 'dimValue' ? Number(value.value) : value.case === 'dimParam' ? value.value || undefined : undefined,
+  )
+  return { name: v.name, dtype: dtypeOfCode(type.value.elemType, `Value "${v.name}"`), dims: dims ?? [] }
+}
+
+function unsupported(message: string): never {
+  throw new LetheError('model-unsupported', message)
+}
+
+function readNode(n: NodeProto): Node {
+  return {
+    op: n.opType,
+    domain: n.domain === 'ai.onnx' ? '' : n.domain,
+    name: n.name,
+    inputs: n.input,
+    outputs: n.output,
+    attributes: Object.fromEntries(n.attribute.map((a) => [a.name, readAttribute(a)])),
+  }
+}
+
+const decoder = new TextDecoder()
+const encoder = new TextEncoder()
+
+function readAttribute(a: AttributeProto): Attribute {
+  switch (a.type) {
+    case AttributeType.INT:
+      return { kind: 'int', value: Number(a.i) }
+    case AttributeType.FLOAT:
+      return { kind: 'float', value: a.f }
+    case AttributeType.STRING:
+      return { kind: 'string', value: decoder.decode(a.s) }
+    case AttributeType.INTS:
+      return { kind: 'ints', value: a.ints.map(Number) }
+    case AttributeType.FLOATS:
+      return { kind: 'floats', value: a.floats }
+    case AttributeType.STRINGS:
+      return { kind: 'strings', value: a.strings.map((s) => decoder.decode(s)) }
+    case AttributeType.TENSOR:
+      return a.t && isReadable(a.t.dataType) ? { kind: 'tensor', value: readTensor(a.t) } : { kind: 'opaque', value: a }
+    default:
+      return { kind: 'opaque', value: a }
+  }
+}
+
+function writeAttribute(name: string, a: Attribute): AttributeProto {
+  switch (a.kind) {
+    case 'int':
+      return create(AttributeProtoSchema, { name, type: AttributeType.INT, i: BigInt(a.value) })
+    case 'float':
+      return create(AttributeProtoSchema, { name, type: AttributeType.FLOAT, f: a.value })
+    case 'string':
+      return create(AttributeProtoSchema, { name, type: AttributeType.STRING, s: encoder.encode(a.value) })
+    case 'ints':
+      return create(AttributeProtoSchema, { name, type: AttributeType.INTS, ints: a.value.map(BigInt) })
+    case 'floats':
+      return create(AttributeProtoSchema, { name, type: AttributeType.FLOATS, floats: [...a.value] })
+    case 'strings':
+      return create(AttributeProtoSchema, {
+        name,
+        type: AttributeType.STRINGS,
+        strings: a.value.map((s) => encoder.encode(s)),
+      })
+    case 'tensor':
+      return create(AttributeProtoSchema, { name, type: AttributeType.TENSOR, t: writeTensor('', a.value) })
+    case 'opaque':
+      return a.value as AttributeProto
+  }
+}
+
+function writeValueInfo(v: ValueInfo): ValueInfoProto {
+  if (v.dtype === undefined) return create(ValueInfoProtoSchema, { name: v.name })
+  return create(ValueInfoProtoSchema, {
+    name: v.name,
+    type: {
+      value: {
+        case: 'tensorType',
+        value: {
+          elemType: onnxTypeCode[v.dtype],
+          shape: {
+            dim: v.dims.map((d) => ({
+              value:
+                typeof d === 'number'
+                  ? { case: 'dimValue' as const, value: BigInt(d) }
+                  : { case: 'dimParam' as const, value: d ?? '' },
+            })),
+          },
+        },
+      },
+    },
+  })
+}
+
+/** ONNX bytes of a graph of Lethe's own making (a gradient graph, a trained network). */
+export function writeGraph(
+  graph: Graph,
+  options: { irVersion?: number; producer?: string; metadata?: Readonly<Record<string, string>> } = {},
+): Uint8Array {
+  const proto = create(ModelProtoSchema, {
+    irVersion: BigInt(Math.min(options.irVersion ?? 8, 13)),
+    producerName: options.producer ?? 'lethe',
+    opsetImport: [...graph.opsets].map(([domain, version]) =>
+      create(OperatorSetIdProtoSchema, { domain, version: BigInt(version) }),
+    ),
+    metadataProps: Object.entries(options.metadata ?? {}).map(([key, value]) => ({ key, value })),
+    graph: create(GraphProtoSchema, {
+      name: graph.name || 'lethe',
+      input: graph.inputs.map(writeValueInfo),
+      output: graph.outputs.map(writeValueInfo),
+      initializer: [...graph.initializers].map(([name, t]) => writeTensor(name, t)),
+      node: graph.nodes.map((n) =>
+        create(NodeProtoSchema, {
+          opType: n.op,
+          domain: n.domain,
+          name: n.name,
+          input: [...n.inputs],
+          output: [...n.outputs],
+          attribute: Object.entries(n.attributes).map(([name, a]) => writeAttribute(name, a)),
+        }),
+      ),
+    }),
+  })
+  return toBinary(ModelProtoSchema, proto)
+}
+
+/**
+ * ONNX bytes of the model with some initializers changed; everything else is as it was read, unknown fields too.
+ * Changed tensors keep name, shape and element type; tensors in external files are taken into the file.
+ * Throws `shape-mismatch`, `dtype-mismatch`, `internal` for a name that is no initializer.
+ */
+export function writeModel(model: Model, changed: ReadonlyMap<string, Tensor> = new Map()): Uint8Array {
+  const proto = shallowCopy(model.proto)
+  const graph = shallowCopy(model.proto.graph ?? create(GraphProtoSchema))
+  const left = new Set(changed.keys())
+  graph.initializer = graph.initializer.map((t) => {
+    const old = model.graph.initializers.get(t.name)
+    const next = changed.get(t.name) ?? (t.dataLocation === TensorProto_DataLocation.EXTERNAL ? old : undefined)
+    left.delete(t.name)
+    if (!next || !old) return t
+    if (next.dtype !== old.dtype) {
+      throw new LetheError('dtype-mismatch', `Initializer "${t.name}" is ${old.dtype}, its new value ${next.dtype}.`)
+    }
+    if (next.data.length !== old.data.length) {
+      throw new LetheError('shape-mismatch', `Initializer "${t.name}" has [${old.dims}], its new value [${next.dims}].`)
+    }
+    const copy = shallowCopy(t)
+    replaceData(copy, next.data)
+    return copy
+  })
+  if (left.size > 0) throw new LetheError('internal', `No initializer is called ${[...left].join(', ')}.`)
+  proto.graph = graph
+  return toBinary(ModelProtoSchema, proto)
+}
+
+/** Copy of a message that shares its fields; assigning to the copy leaves the original as it is. */
+function shallowCopy<T extends object>(message: T): T {
+  return Object.assign(Object.create(Object.getPrototypeOf(message)), message)
+}

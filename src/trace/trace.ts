@@ -1,0 +1,237 @@
+import type { Engine, Tensors } from '../engine/engine.js'
+import { LetheError } from '../errors.js'
+import type { Val } from '../graph/emitter.js'
+import { type Graph, intAttribute, type Node, nodeLabel, producers } from '../graph/graph.js'
+import { writeGraph } from '../onnx/model.js'
+import { allocate, type DataType, isFloat, sizeOf, type Tensor } from '../tensor/tensor.js'
+
+/**
+ * Where a value comes from. `data`: depends on the examples. `shared`: made of trainable initializers alone, the same for
+ * every example. `constant`: neither, which holds for every shape computation once the batch size is fixed.
+ */
+export type ValueKind = 'data' | 'shared' | 'constant'
+
+/** What running the model has shown of one value, at any batch size B: dims[i] = slope[i]·B + offset[i]. */
+export interface TracedValue {
+  readonly name: string
+  readonly dtype: DataType
+  readonly kind: ValueKind
+  readonly slope: readonly number[]
+  readonly offset: readonly number[]
+}
+
+/** Shapes, batch axes and kinds of every value of a graph, observed by running it at two batch sizes. */
+export interface Trace {
+  readonly graph: Graph
+  readonly values: ReadonlyMap<string, TracedValue>
+  /** The batch size the model is bound to, undefined where it takes any. */
+  readonly fixedBatch: number | undefined
+  readonly sample: Tensors
+}
+
+/** A value of a graph at one batch size. */
+export interface StaticValue extends Val {
+  readonly kind: ValueKind
+  /** The axis that counts examples; undefined where there is none, or where it is folded into another axis. */
+  readonly batchAxis: number | undefined
+}
+
+/** A graph at one batch size: every shape is a number, every shape computation a constant initializer. */
+export interface StaticGraph {
+  readonly graph: Graph
+  readonly batch: number
+  readonly values: ReadonlyMap<string, StaticValue>
+}
+
+const shapeOps = new Set(['Shape', 'Size'])
+const randomOps = new Set([
+  'RandomNormal',
+  'RandomUniform',
+  'RandomNormalLike',
+  'RandomUniformLike',
+  'Multinomial',
+  'Bernoulli',
+])
+
+/**
+ * Observes a graph by running it on a sample of at least three examples (repeated where there are fewer).
+ *
+ * Throws `mixes-examples` where the first example's outputs change with its neighbours (unless `mixing` is allowed, for
+ * training with batch statistics), `engine-failed` where the model cannot be run, `model-unsupported` for random operators and local functions.
+ */
+export async function trace(
+  graph: Graph,
+  engine: Engine,
+  sample: Tensors,
+  options: { mixing?: 'refuse' | 'allow' } = {},
+): Promise<Trace> {
+  for (const node of graph.nodes) {
+    if (randomOps.has(node.op)) {
+      throw new LetheError(
+        'model-unsupported',
+        `Node "${nodeLabel(node)}" (${node.op}) is random; export the model in inference mode.`,
+      )
+    }
+  }
+  const kinds = kindsOf(graph)
+  const fixedBatch = fixedBatchOf(graph)
+  const sizes = fixedBatch === undefined ? [2, 3] : [fixedBatch]
+  const seen: Record<string, Tensor>[] = []
+  const session = await engine.createSession(writeGraph(exposeAll(graph)), { optimise: 'none' })
+  try {
+    for (const size of sizes) {
+      // The second run has other neighbours for example 0.
+      const order = Array.from({ length: size }, (_, i) => (i === 0 || size === sizes[0] ? i : size - i))
+      seen.push(await session.run(takeExamples(sample, order)))
+    }
+  } finally {
+    await session.release()
+  }
+  const [first, second] = [seen[0]!, seen[1] ?? seen[0]!]
+  if (options.mixing !== 'allow')
+    for (const output of graph.outputs) checkIndependence(output.name, first[output.name], second[output.name])
+  const values = new Map<string, TracedValue>()
+  const add = (name: string, a: Tensor, b: Tensor, kind: ValueKind): void => {
+    const slope = a.dims.map((d, i) => (sizes.length === 1 ? 0 : b.dims[i]! - d))
+    if (a.dims.length !== b.dims.length) {
+      throw new LetheError('model-unsupported', `The rank of value "${name}" changes with the batch size.`)
+    }
+    values.set(name, { name, dtype: a.dtype, kind, slope, offset: a.dims.map((d, i) => d - slope[i]! * sizes[0]!) })
+  }
+  for (const [name, t] of graph.initializers) add(name, t, t, kinds.get(name) ?? 'constant')
+  for (const input of graph.inputs) {
+    const at = (size: number): Tensor => takeExamples(sample, Array<number>(size).fill(0))[input.name]!
+    add(input.name, at(sizes[0]!), at(sizes.at(-1)!), 'data')
+  }
+  for (const [name, t] of Object.entries(first)) add(name, t, second[name]!, kinds.get(name) ?? 'data')
+  return { graph, values, fixedBatch, sample }
+}
+
+/** Kind of every value, by what it is made of. Float initializers with an axis count as trainable, scalars as settings. */
+function kindsOf(graph: Graph): Map<string, ValueKind> {
+  const kinds = new Map<string, ValueKind>()
+  for (const [name, t] of graph.initializers)
+    kinds.set(name, isFloat(t.dtype) && t.dims.length > 0 ? 'shared' : 'constant')
+  for (const input of graph.inputs) kinds.set(input.name, 'data')
+  for (const node of graph.nodes) {
+    const from = node.inputs.map((name) => kinds.get(name) ?? 'constant')
+    const kind = shapeOps.has(node.op)
+      ? 'constant'
+      : from.includes('data')
+        ? 'data'
+        : from.includes('shared')
+          ? 'shared'
+          : 'constant'
+    for (const output of node.outputs) kinds.set(output, kind)
+  }
+  return kinds
+}
+
+/** The batch size that every input's first axis is fixed to, if they are. */
+export function fixedBatchOf(graph: Graph): number | undefined {
+  const first = graph.inputs.map((input) => input.dims[0]).find((d) => typeof d === 'number')
+  return typeof first === 'number' ? first : undefined
+}
+
+function exposeAll(graph: Graph): Graph {
+  const known = new Set(graph.outputs.map((o) => o.name))
+  const extra = [...producers(graph).keys()].filter((name) => !known.has(name))
+  return { ...graph, outputs: [...graph.outputs, ...extra.map((name) => ({ name, dtype: undefined, dims: [] }))] }
+}
+
+/** The given examples (rows of axis 0, counted modulo what there is) of every tensor. */
+export function takeExamples(tensors: Tensors, rows: readonly number[]): Record<string, Tensor> {
+  return Object.fromEntries(
+    Object.entries(tensors).map(([name, t]) => {
+      const count = t.dims[0] ?? 1
+      const size = sizeOf(t.dims.slice(1))
+      const data = allocate(t.dtype, size * rows.length)
+      rows.forEach((row, i) => {
+        const from = (row % count) * size
+        // Both arrays are of the element type t.dtype.
+        ;(data as Float32Array).set((t.data as Float32Array).subarray(from, from + size), i * size)
+      })
+      return [name, { dtype: t.dtype, dims: [rows.length, ...t.dims.slice(1)], data } as Tensor]
+    }),
+  )
+}
+
+function checkIndependence(name: string, a: Tensor | undefined, b: Tensor | undefined): void {
+  if (!a || !b || a === b || !isFloat(a.dtype) || a.dims[0] === b.dims[0]) return
+  const size = sizeOf(a.dims.slice(1))
+  let scale = 1e-6
+  let worst = 0
+  for (let i = 0; i < size; i++) {
+    scale = Math.max(scale, Math.abs(Number(a.data[i])))
+    worst = Math.max(worst, Math.abs(Number(a.data[i]) - Number(b.data[i])))
+  }
+  if (worst > 1e-3 * scale) {
+    throw new LetheError(
+      'mixes-examples',
+      `Output "${name}" of an example changes with the other examples of its batch (by ${worst.toPrecision(2)}); export the model in inference mode (model.eval()).`,
+    )
+  }
+}
+
+/**
+ * The traced graph at batch size `batch`: constants and shape computations folded to their values, all shapes numbers.
+ * Runs the model once where constants depend on the batch size.
+ */
+export async function specialise(traced: Trace, engine: Engine, batch: number): Promise<StaticGraph> {
+  const { graph } = traced
+  if (traced.fixedBatch !== undefined && traced.fixedBatch !== batch) {
+    throw new LetheError('internal', `The model has a fixed batch of ${traced.fixedBatch}, asked for ${batch}.`)
+  }
+  const made = producers(graph)
+  const used = new Set(graph.nodes.flatMap((n) => (isConstantNode(n) ? [] : [...n.inputs])))
+  for (const output of graph.outputs) used.add(output.name)
+  const wanted = [...made.keys()].filter((name) => isConstant(name) && used.has(name))
+  const initializers = new Map(graph.initializers)
+  if (wanted.length > 0) {
+    const probe = { ...graph, outputs: wanted.map((name) => ({ name, dtype: undefined, dims: [] })) }
+    const session = await engine.createSession(writeGraph(probe), { optimise: 'none' })
+    try {
+      const rows = Array.from({ length: batch }, (_, i) => i)
+      for (const [name, t] of Object.entries(await session.run(takeExamples(traced.sample, rows))))
+        initializers.set(name, t)
+    } finally {
+      await session.release()
+    }
+  }
+  const nodes = graph.nodes.filter((n) => !isConstantNode(n))
+  const values = new Map<string, StaticValue>()
+  for (const v of traced.values.values()) values.set(v.name, staticValue(v, batch, traced.fixedBatch !== undefined))
+  const live = new Set(nodes.flatMap((n) => n.inputs))
+  for (const output of graph.outputs) live.add(output.name)
+  return {
+    batch,
+    values,
+    graph: {
+      ...graph,
+      nodes,
+      initializers: new Map([...initializers].filter(([name]) => live.has(name))),
+      inputs: graph.inputs.map((input) => ({ ...input, dims: values.get(input.name)!.dims })),
+    },
+  }
+
+  function isConstant(name: string): boolean {
+    return traced.values.get(name)?.kind === 'constant'
+  }
+  function isConstantNode(node: Node): boolean {
+    return node.outputs.every((name) => !name || isConstant(name))
+  }
+}
+
+function staticValue(v: TracedValue, batch: number, isFixed: boolean): StaticValue {
+  const dims = v.offset.map((c, i) => c + v.slope[i]! * batch)
+  const axes = v.slope.flatMap((s, i) => (s !== 0 ? [i] : []))
+  const only = axes.length === 1 ? axes[0]! : undefined
+  const isPure = only !== undefined && v.slope[only] === 1 && v.offset[only] === 0
+  const batchAxis = isFixed && batch === 1 ? undefined : isPure ? only : undefined
+  return { name: v.name, dtype: v.dtype, dims, kind: v.kind, batchAxis }
+}
+
+/** True where a Dropout or BatchNormalization node is in training mode. */
+export function isTrainingMode(node: Node): boolean {
+  return intAttribute(node, 'training_mode', 0) === 1
+}

@@ -1,0 +1,9 @@
+import type { OpCase } from '../op-case.js'
+import { activation } from './activation.js'
+import { conv } from './conv.js'
+import { elementwise } from './elementwise.js'
+import { linear } from './linear.js'
+import { shape } from './shape.js'
+
+/** Rows of every family, by the family's file name. */
+export const families: Readonly<Record<string, readonly OpCase[]>> = { activation, conv, elementwise, linear, shape }
