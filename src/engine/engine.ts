@@ -28,9 +28,9 @@ export interface SessionOptions {
 export interface Sum {
   readonly output: string
   /**
-   * `add`: Σ over the micro-batches. `square`: (Σ)², elementwise, once the chunk is summed (the squared gradient of a group).
+   * `add`: Σ over the micro-batches. `add-squares`: Σ of their squares, elementwise. `square`: (Σ)², elementwise, once the chunk is summed (the squared gradient of a group).
    */
-  readonly form: 'add' | 'square'
+  readonly form: 'add' | 'add-squares' | 'square'
 }
 
 /** One unit of work of a pool: a few runs whose outputs are partly summed and partly returned as they are. */

@@ -1,5 +1,5 @@
 import { LetheError } from '../errors.js'
-import { type DataType, sizeOf, type Tensor, tensor } from '../tensor/tensor.js'
+import { type DataType, isFloat, sizeOf, type Tensor, tensor } from '../tensor/tensor.js'
 import { type Attributes, float, type Graph, int, ints, type Node, type ValueInfo } from './graph.js'
 
 /** A value with its element type and static shape: what rules compute with. */
@@ -132,6 +132,8 @@ export class Emitter {
     return this.#binary('Greater', a, b, 'bool')
   }
   equal(a: Val, b: Val): Val {
+    // Equal compares floats since opset 11.
+    if (this.opset < 11 && isFloat(a.dtype)) return this.not(this.or(this.less(a, b), this.greater(a, b)))
     return this.#binary('Equal', a, b, 'bool')
   }
   and(a: Val, b: Val): Val {
@@ -261,6 +263,9 @@ export class Emitter {
   }
   reduceMax(a: Val, axes: readonly number[], keep = false): Val {
     return this.#reduce('ReduceMax', a, axes, keep, 18)
+  }
+  reduceProd(a: Val, axes: readonly number[], keep = false): Val {
+    return this.#reduce('ReduceProd', a, axes, keep, 18)
   }
   softmax(a: Val, axis: number): Val {
     return this.emit('Softmax', [a], a.dims, { axis: int(axis) })

@@ -38,6 +38,18 @@ function toFeeds(feeds) {
   return Object.fromEntries(Object.entries(feeds).map(([name, t]) => [name, toOrt(t)]))
 }
 
+/**
+ * @param {Float64Array} sum
+ * @param {Float32Array} data
+ * @param {boolean} squared
+ */
+function addTo(sum, data, squared) {
+  for (let i = 0; i < data.length; i++) {
+    const v = /** @type {number} */ (data[i])
+    sum[i] = /** @type {number} */ (sum[i]) + (squared ? v * v : v)
+  }
+}
+
 /** @param {Entry} e @param {import('../engine.js').Chunk} chunk */
 async function runChunk(e, chunk) {
   /** @type {Record<string, Float64Array>} */
@@ -47,12 +59,10 @@ async function runChunk(e, chunk) {
   const wanted = [...new Set([...chunk.sums.map((s) => s.output), ...keep])]
   for (const feeds of chunk.runs) {
     const out = await e.session.run({ ...e.held, ...toFeeds(feeds) }, wanted)
-    for (const { output } of chunk.sums) {
+    for (const { output, form } of chunk.sums) {
       const data = /** @type {Float32Array} */ (out[output]?.data)
-      const sum = sums[output]
-      if (sum)
-        for (let i = 0; i < data.length; i++) sum[i] = /** @type {number} */ (sum[i]) + /** @type {number} */ (data[i])
-      else sums[output] = Float64Array.from(data)
+      sums[output] ??= new Float64Array(data.length)
+      addTo(/** @type {Float64Array} */ (sums[output]), data, form === 'add-squares')
     }
     kept.push(Object.fromEntries(keep.map((name) => [name, fromOrt(/** @type {ort.Tensor} */ (out[name]))])))
   }

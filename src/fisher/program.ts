@@ -1,0 +1,112 @@
+import { backward, type ValueFacts } from '../autodiff/backward.js'
+import { LetheError } from '../errors.js'
+import { Emitter, type Val } from '../graph/emitter.js'
+import { type Graph, standardOpset } from '../graph/graph.js'
+import { isFloat } from '../tensor/tensor.js'
+import { crossEntropy, type LossPoint } from './loss.js'
+
+/** A static graph (see trace): shapes are numbers, every value's kind and batch axis known. */
+export interface StaticInput {
+  readonly graph: Graph
+  readonly batch: number
+  readonly values: ReadonlyMap<string, ValueFacts>
+}
+
+/** A graph that computes gradients, and the names of what goes in beside the model's inputs and what comes out. */
+export interface GradientProgram {
+  readonly graph: Graph
+  readonly batch: number
+  /** Number of classes K. */
+  readonly classes: number
+  /** Input [N, K]: one-hot targets. */
+  readonly targets: string
+  /** Input [N, 1]: weights of the examples' losses; 0 for padding. */
+  readonly weights: string
+  /** Output [N]: losses. */
+  readonly losses: string
+  /** Output [N, K]: scores. */
+  readonly logits: string
+  /** Output of each parameter, by the parameter's name. */
+  readonly outputs: ReadonlyMap<string, string>
+}
+
+/**
+ * Graph of the gradients of the parameters of a classifier.
+ *
+ * `squares`: Σ_n (w_n ∂ℓ_n/∂θ)², the sum over the batch of squared per-example gradients (the empirical Fisher's diagonal
+ * times N). `sum`: Σ_n w_n ∂ℓ_n/∂θ. Shapes: as the parameter.
+ * Throws `rule-missing`, `batch-axis-lost` (`squares` only), `loss-unsupported`.
+ * Source of the quantity: Foster, Schoepf, Brintrup, "Fast Machine Unlearning Without Retraining Through Selective Synaptic
+ * Dampening", AAAI 2024, section on the Fisher information matrix; per example instead of per batch.
+ */
+export function gradientProgram(
+  s: StaticInput,
+  loss: LossPoint,
+  form: 'squares' | 'sum',
+  wanted: ReadonlySet<string> = trainable(s.graph),
+  options: { asInputs?: ReadonlySet<string>; keep?: readonly string[] } = {},
+): GradientProgram {
+  const e = new Emitter(standardOpset(s.graph))
+  const z = scores(s, loss)
+  const targets: Val = { name: 'lethe/targets', dtype: 'float32', dims: z.dims }
+  const weights: Val = { name: 'lethe/weights', dtype: 'float32', dims: [s.batch, 1] }
+  const { losses, seed } = crossEntropy(e, z, targets, weights)
+  const gradients = backward({
+    graph: s.graph,
+    batch: s.batch,
+    values: s.values,
+    emitter: e,
+    seeds: new Map([[loss.logits, seed]]),
+    wanted,
+    form,
+  })
+  const outputs = new Map([...gradients].map(([name, v]) => [name, v.name]))
+  const exposed = [losses, z, ...gradients.values(), ...(options.keep ?? []).map((name) => s.values.get(name)!)]
+  const inputs = [...s.graph.inputs, targets, weights]
+  const full = e.finish(s.graph, exposed, inputs)
+  const graph = initializersAsInputs(full, options.asInputs ?? new Set())
+  return {
+    graph,
+    batch: s.batch,
+    classes: z.dims[1]!,
+    targets: targets.name,
+    weights: weights.name,
+    losses: losses.name,
+    logits: z.name,
+    outputs,
+  }
+}
+
+/** Graph of the scores [N, K] alone. */
+export function forwardProgram(s: StaticInput, loss: LossPoint, asInputs: ReadonlySet<string> = new Set()): Graph {
+  const z = scores(s, loss)
+  return initializersAsInputs({ ...s.graph, outputs: [z] }, asInputs)
+}
+
+/** The scores' value. Throws `loss-unsupported` where it is not [N, K]. */
+export function scores(s: StaticInput, loss: LossPoint): Val {
+  const z = s.values.get(loss.logits)
+  if (!z) throw new LetheError('internal', `Value "${loss.logits}" was not traced.`)
+  if (z.dims.length !== 2 || z.dims[0] !== s.batch || z.dims[1]! < 2) {
+    throw new LetheError(
+      'loss-unsupported',
+      `Cross-entropy needs class scores [examples, classes]; output "${loss.output}" has [${z.dims}] for ${s.batch} examples. Choose another output with --output.`,
+    )
+  }
+  return z
+}
+
+/** Float initializers with at least one axis: what may be trained; those that no gradient reaches are buffers. */
+export function trainable(graph: Graph): Set<string> {
+  return new Set([...graph.initializers].flatMap(([name, t]) => (isFloat(t.dtype) && t.dims.length > 0 ? [name] : [])))
+}
+
+/** The graph with some initializers turned into inputs of the same name and shape: for weights that change between runs. */
+export function initializersAsInputs(graph: Graph, names: ReadonlySet<string>): Graph {
+  const moved = [...graph.initializers].filter(([name]) => names.has(name))
+  return {
+    ...graph,
+    inputs: [...graph.inputs, ...moved.map(([name, t]) => ({ name, dtype: t.dtype, dims: t.dims }))],
+    initializers: new Map([...graph.initializers].filter(([name]) => !names.has(name))),
+  }
+}

@@ -1,0 +1,34 @@
+import { type Tensor, toNumbers } from '../tensor/tensor.js'
+import type { Graph } from './graph.js'
+
+/** A parameter that the exporter had merged with another of equal value, and where it lies. */
+export interface Untied {
+  readonly name: string
+  readonly from: string
+}
+
+/**
+ * Tells merged parameters from shared ones. Exporters store equal initializers once and hand out copies through Identity
+ * nodes. Trained weights are never equal by chance, so where the merged tensor is one number throughout (a fresh bias or
+ * scale) its copies were parameters of their own and become initializers again; a copy of anything else is one parameter
+ * used twice and stays an alias.
+ */
+export function untie(graph: Graph): { graph: Graph; untied: readonly Untied[] } {
+  const initializers = new Map(graph.initializers)
+  const untied: Untied[] = []
+  const nodes = graph.nodes.filter((node) => {
+    const [from, name] = [node.inputs[0] ?? '', node.outputs[0] ?? '']
+    const source = graph.initializers.get(from)
+    if (node.op !== 'Identity' || node.domain !== '' || !source || !isUniform(source)) return true
+    if (graph.outputs.some((o) => o.name === name)) return true
+    initializers.set(name, { ...source, data: source.data.slice() } as Tensor)
+    untied.push({ name, from })
+    return false
+  })
+  return untied.length > 0 ? { graph: { ...graph, nodes, initializers }, untied } : { graph, untied }
+}
+
+function isUniform(t: Tensor): boolean {
+  const numbers = toNumbers(t)
+  return numbers.every((v) => v === numbers[0])
+}

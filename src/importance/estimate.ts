@@ -1,0 +1,196 @@
+import type { Chunk, Pool, PooledSession, Tensors } from '../engine/engine.js'
+import { inOrder, type WorkOptions } from '../engine/in-order.js'
+import { LetheError } from '../errors.js'
+import { type GradientProgram, gradientProgram } from '../fisher/program.js'
+import { checkLabels, type Examples } from '../network/examples.js'
+import type { Network } from '../network/network.js'
+import { writeGraph } from '../onnx/model.js'
+import type { EstimatorSettings, WorkUnit } from './estimators/estimator.js'
+import { findEstimator } from './estimators/index.js'
+import type { Importance } from './importance.js'
+import { type PartialSums, type Resumable, restore, snapshot } from './resume.js'
+
+export interface EstimateOptions extends WorkOptions {
+  readonly settings?: EstimatorSettings
+  /** Names of the parameters wanted; default all. */
+  readonly parameters?: ReadonlySet<string>
+  /** Examples a run of the engine. Default 32 for `exact`, 64 for batch gradients. */
+  readonly microBatch?: number
+  /** Where progress is kept so that the same call can go on after a stop. */
+  readonly checkpoint?: Resumable
+  /** Time between checkpoints. Default 10 s. */
+  readonly checkpointEveryMs?: number
+  readonly now?: () => number
+  /** Order-independent hash of an id (`grouped`). */
+  readonly hash: (id: string) => bigint
+}
+
+/**
+ * Importances of the examples under a network: S by parameter, exact per example or as the estimator has it.
+ *
+ * The same examples and settings give the same bytes, whatever the number of workers: units are fixed by the plan, summed
+ * in float64 inside a worker, and added in the order of the plan.
+ * Throws `label-range`, `value-not-finite` (names a record), `rule-missing`, `cancelled`, `checkpoint-mismatch`.
+ */
+export async function estimateImportance(
+  network: Network,
+  pool: Pool,
+  examples: Examples,
+  options: EstimateOptions,
+): Promise<Importance> {
+  checkLabels(examples, network.classes)
+  const estimator = findEstimator(options.settings?.estimator ?? 'exact')
+  const settings = estimator.settle(options.settings ?? { estimator: 'exact' })
+  const plan = estimator.plan(examples, settings, options.hash)
+  const wanted = options.parameters ?? new Set(network.parameters.map((p) => p.name))
+  const { program, oneByOne } = await makeProgram(network, estimator.form, wanted, options.microBatch)
+  const state = restore(await options.checkpoint?.load(), program.outputs.keys(), plan.length)
+  const session = await pool.createSession(writeGraph(program.graph))
+  const now = options.now ?? Date.now
+  let saved = now()
+  let done = plan.slice(0, state.next).reduce((n, u) => n + u.rows.length, 0)
+  if (done > 0) options.onProgress?.({ done, total: examples.size })
+  try {
+    const work = (unit: WorkUnit): Promise<UnitResult> =>
+      runUnit(unit, program, session, examples, estimator.form, oneByOne)
+    for await (const result of inOrder(plan.slice(state.next), work, pool.workers * 2, options.signal)) {
+      addUnit(state, result)
+      done += result.unit.rows.length
+      options.onProgress?.({ done, total: examples.size })
+      if (options.checkpoint && now() - saved > (options.checkpointEveryMs ?? 10_000)) {
+        await options.checkpoint.save(snapshot(state))
+        saved = now()
+      }
+    }
+  } catch (error) {
+    if (options.checkpoint && state.next > 0) await options.checkpoint.save(snapshot(state))
+    throw error
+  } finally {
+    await session.release()
+  }
+  const classCounts = Array<number>(network.classes).fill(0)
+  for (const label of examples.labels) classCounts[label]!++
+  await options.checkpoint?.remove()
+  return {
+    sums: state.sums,
+    dims: new Map(network.parameters.filter((p) => state.sums.has(p.name)).map((p) => [p.name, p.dims])),
+    count: examples.size,
+    units: estimator.units(examples.size, plan),
+    classCounts,
+    settings,
+    lossSum: state.lossSum,
+  }
+}
+
+/**
+ * The gradient graph for a form; where per-example gradients cannot be kept apart in a batch, a batch gradient that is
+ * asked for one example at a time: exact, only slower.
+ */
+async function makeProgram(
+  network: Network,
+  form: 'squares' | 'sum',
+  wanted: ReadonlySet<string>,
+  microBatch: number | undefined,
+): Promise<{ program: GradientProgram; oneByOne: boolean }> {
+  const fixed = network.trace.fixedBatch
+  try {
+    const s = await network.at(fixed ?? microBatch ?? (form === 'squares' ? 32 : 64))
+    return { program: gradientProgram(s, network.loss, form, wanted), oneByOne: false }
+  } catch (error) {
+    if (!(error instanceof LetheError) || error.code !== 'batch-axis-lost') throw error
+    return { program: gradientProgram(await network.at(fixed ?? 1), network.loss, 'sum', wanted), oneByOne: true }
+  }
+}
+
+/** True where this network's exact importances need one run an example. */
+export async function needsOneByOne(network: Network): Promise<boolean> {
+  return (await makeProgram(network, 'squares', new Set(network.parameters.map((p) => p.name)), undefined)).oneByOne
+}
+
+interface UnitResult {
+  readonly unit: WorkUnit
+  readonly sums: Readonly<Record<string, Float64Array>>
+  readonly lossSum: number
+}
+
+async function runUnit(
+  unit: WorkUnit,
+  program: GradientProgram,
+  session: PooledSession,
+  examples: Examples,
+  form: 'squares' | 'sum',
+  oneByOne: boolean,
+): Promise<UnitResult> {
+  const size = oneByOne ? 1 : program.batch
+  const runs: Tensors[] = []
+  for (let start = 0; start < unit.rows.length; start += size) {
+    runs.push(await feedsOf(program, examples, unit.rows.slice(start, start + size), form === 'sum' ? unit.weight : 1))
+  }
+  const names = [...program.outputs]
+  const chunk: Chunk = {
+    runs,
+    keep: [program.losses],
+    sums: names.map(([, output]) => ({ output, form: form === 'sum' ? 'square' : oneByOne ? 'add-squares' : 'add' })),
+  }
+  const { sums, kept } = await session.run(chunk)
+  let lossSum = 0
+  kept.forEach((run, r) => {
+    const losses = run[program.losses]!.data as Float32Array
+    const count = Math.min(size, unit.rows.length - r * size)
+    for (let i = 0; i < count; i++) {
+      if (!Number.isFinite(losses[i])) {
+        const id = examples.id(unit.rows[r * size + i]!)
+        throw new LetheError('value-not-finite', `The loss of record "${id}" is not finite; check its data.`, { id })
+      }
+      lossSum += losses[i]!
+    }
+  })
+  const byName = Object.fromEntries(names.map(([name, output]) => [name, sums[output]!]))
+  checkSums(byName, unit, examples)
+  return { unit, sums: byName, lossSum }
+}
+
+/** Inputs, one-hot targets and weights of some rows; the last row is repeated with weight 0 to fill the batch. */
+export async function feedsOf(
+  program: GradientProgram,
+  examples: Examples,
+  rows: readonly number[],
+  weight: number,
+): Promise<Record<string, Tensors[string]>> {
+  const { batch, classes } = program
+  const full = Array.from({ length: batch }, (_, i) => rows[Math.min(i, rows.length - 1)]!)
+  const targets = new Float32Array(batch * classes)
+  const weights = new Float32Array(batch)
+  full.forEach((row, i) => {
+    targets[i * classes + examples.labels[row]!] = 1
+    weights[i] = i < rows.length ? weight : 0
+  })
+  const inputs = await examples.load(full)
+  return {
+    ...inputs,
+    [program.targets]: { dtype: 'float32', dims: [batch, classes], data: targets },
+    [program.weights]: { dtype: 'float32', dims: [batch, 1], data: weights },
+  }
+}
+
+function checkSums(sums: Readonly<Record<string, Float64Array>>, unit: WorkUnit, examples: Examples): void {
+  for (const [name, sum] of Object.entries(sums)) {
+    if (Number.isFinite(sum.reduce((a, b) => a + b, 0))) continue
+    const [first, last] = [examples.id(unit.rows[0]!), examples.id(unit.rows.at(-1)!)]
+    throw new LetheError(
+      'value-not-finite',
+      `The gradient of "${name}" is not finite for one of the records "${first}" to "${last}"; check their data.`,
+      { parameter: name, first, last },
+    )
+  }
+}
+
+function addUnit(state: PartialSums, { sums, lossSum }: UnitResult): void {
+  for (const [name, part] of Object.entries(sums)) {
+    const sum = state.sums.get(name)
+    if (!sum) state.sums.set(name, part)
+    else for (let i = 0; i < sum.length; i++) sum[i]! += part[i]!
+  }
+  state.lossSum += lossSum
+  state.next++
+}

@@ -1,0 +1,35 @@
+import type { Examples } from '../../network/examples.js'
+
+/** Settings of an estimate; with the order of the data (batch-mean alone depends on it) they decide every number. */
+export interface EstimatorSettings {
+  readonly estimator: string
+  /** Examples a group (`grouped`). */
+  readonly groupSize?: number
+  /** Examples a batch (`batch-mean`). */
+  readonly batchSize?: number
+}
+
+/** Examples whose gradients are added with these weights, then taken as they are or squared. */
+export interface WorkUnit {
+  readonly rows: readonly number[]
+  readonly weight: number
+}
+
+/** A way to estimate importances: which gradients are squared, and what the sum of squares is divided by. */
+export interface Estimator {
+  readonly name: string
+  /** One line for help and documentation. */
+  readonly summary: string
+  /**
+   * `squares`: every example's gradient is squared by itself (a unit is a chunk of examples).
+   * `sum`: the weighted gradients of a unit are added, then squared.
+   */
+  readonly form: 'squares' | 'sum'
+  /** Settings with defaults filled in. Throws `usage` for numbers out of range. */
+  readonly settle: (settings: EstimatorSettings) => EstimatorSettings
+  readonly plan: (examples: Examples, settings: EstimatorSettings, hash: (id: string) => bigint) => WorkUnit[]
+  /** What S is divided by to give I. */
+  readonly units: (count: number, plan: readonly WorkUnit[]) => number
+  /** Sums of disjoint sets add up to the sum of the whole, and subtract. */
+  readonly isAdditive: boolean
+}

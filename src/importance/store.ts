@@ -1,0 +1,134 @@
+import { LetheError } from '../errors.js'
+import { readSafetensors, writeSafetensors } from '../safetensors/safetensors.js'
+import type { Tensor } from '../tensor/tensor.js'
+import type { EstimatorSettings } from './estimators/estimator.js'
+import { findEstimator } from './estimators/index.js'
+import type { Importance } from './importance.js'
+
+/** What a store says of its making, beside the sums. Everything a later request must fit. */
+export interface StoreFacts {
+  /** SHA-256 of the model file. */
+  readonly model: string
+  /** SHA-256 over ids, labels and contents of the data, or undefined where it was not taken. */
+  readonly data?: string
+  readonly loss: string
+  readonly output: string
+  readonly preprocessing: unknown
+  readonly software: Readonly<Record<string, string>>
+}
+
+/** Importances as they are kept: the sums, the facts of their making, and the hashes of the ids they were made from. */
+export interface Store {
+  readonly importance: Importance
+  readonly facts: StoreFacts
+  /** 64-bit hashes of the ids, ascending: shows whether a record is part of the store without keeping its id. */
+  readonly ids: BigUint64Array
+}
+
+const formatVersion = '1'
+/** No initializer of a model can have this name: the tensor of id hashes is told apart from the sums by it. */
+const idsName = 'lethe:ids'
+
+/** Bytes of a store: safetensors with one F64 tensor a parameter (the sum S), the id hashes, and the facts as metadata. */
+export function writeStore({ importance, facts, ids }: Store): Uint8Array {
+  const tensors = new Map<string, Tensor>()
+  for (const [name, data] of importance.sums) {
+    tensors.set(name, { dtype: 'float64', dims: importance.dims.get(name) ?? [data.length], data })
+  }
+  tensors.set(idsName, { dtype: 'uint64', dims: [ids.length], data: ids })
+  return writeSafetensors(tensors, {
+    format: 'lethe-importance',
+    version: formatVersion,
+    count: String(importance.count),
+    units: String(importance.units),
+    classCounts: JSON.stringify(importance.classCounts),
+    settings: JSON.stringify(importance.settings),
+    lossSum: String(importance.lossSum),
+    facts: JSON.stringify(facts),
+  })
+}
+
+/** Store of the bytes of a file. Throws `store-format`. */
+export function readStore(bytes: Uint8Array): Store {
+  const file = parse(bytes)
+  const { metadata } = file
+  if (metadata.format !== 'lethe-importance' || metadata.version !== formatVersion) {
+    throw new LetheError(
+      'store-format',
+      `The file is no importance store of version ${formatVersion}; make it with lethe importance.`,
+    )
+  }
+  const sums = new Map<string, Float64Array>()
+  const dims = new Map<string, readonly number[]>()
+  for (const [name, t] of file.tensors) {
+    if (name === idsName || !(t.data instanceof Float64Array)) continue
+    sums.set(name, t.data)
+    dims.set(name, t.dims)
+  }
+  const ids = file.tensors.get(idsName)?.data
+  const settings = json(metadata.settings) as EstimatorSettings
+  findEstimator(settings.estimator)
+  return {
+    importance: {
+      sums,
+      dims,
+      count: Number(metadata.count),
+      units: Number(metadata.units),
+      classCounts: json(metadata.classCounts) as number[],
+      settings,
+      lossSum: Number(metadata.lossSum),
+    },
+    facts: json(metadata.facts) as StoreFacts,
+    ids: ids instanceof BigUint64Array ? ids : new BigUint64Array(),
+  }
+}
+
+function parse(bytes: Uint8Array): ReturnType<typeof readSafetensors> {
+  try {
+    return readSafetensors(bytes)
+  } catch (cause) {
+    throw new LetheError(
+      'store-format',
+      'The importance store cannot be read; make it again with lethe importance.',
+      {},
+      { cause },
+    )
+  }
+}
+
+function json(text: string | undefined): unknown {
+  try {
+    return JSON.parse(text ?? '')
+  } catch (cause) {
+    throw new LetheError('store-format', 'The importance store has damaged metadata; make it again.', {}, { cause })
+  }
+}
+
+/** Sorted hashes of ids. */
+export function hashIds(ids: Iterable<string>, hash: (id: string) => bigint): BigUint64Array {
+  return BigUint64Array.from(ids, hash).sort()
+}
+
+/** Ids that the store was not made from; empty where the store keeps no hashes. */
+export function unseenIds(store: Store, ids: Iterable<string>, hash: (id: string) => bigint): string[] {
+  if (store.ids.length === 0) return []
+  const known = new Set(store.ids)
+  return [...ids].filter((id) => !known.has(hash(id)))
+}
+
+/** Throws `store-mismatch` where the store was made from another model or for another output. */
+export function checkStore(store: Store, model: { readonly digest: string; readonly output: string }): void {
+  if (store.facts.model !== model.digest) {
+    throw new LetheError(
+      'store-mismatch',
+      `The store was made from another model (SHA-256 ${store.facts.model.slice(0, 12)}…, this one ${model.digest.slice(0, 12)}…). Make it from this model with lethe importance.`,
+      { store: store.facts.model, model: model.digest },
+    )
+  }
+  if (store.facts.output !== model.output) {
+    throw new LetheError(
+      'store-mismatch',
+      `The store was made for output "${store.facts.output}", not "${model.output}".`,
+    )
+  }
+}

@@ -1,0 +1,115 @@
+import type { Engine, Tensors } from '../engine/engine.js'
+import { LetheError } from '../errors.js'
+import { findLoss, type LossPoint } from '../fisher/loss.js'
+import { gradientProgram, scores, trainable } from '../fisher/program.js'
+import { inFloat32 } from '../graph/float32.js'
+import type { Graph } from '../graph/graph.js'
+import { type Untied, untie } from '../graph/untie.js'
+import type { DataType, Tensor } from '../tensor/tensor.js'
+import { allocate, sizeOf } from '../tensor/tensor.js'
+import { type StaticGraph, specialise, type Trace, trace } from '../trace/trace.js'
+
+/** An input of the model as data must provide it: shape without the batch axis. */
+export interface InputSpec {
+  readonly name: string
+  readonly dtype: DataType
+  readonly dims: readonly number[]
+}
+
+export interface Parameter {
+  readonly name: string
+  readonly dims: readonly number[]
+}
+
+/** A model opened for work: its float32 graph, what tracing has shown, where the loss attaches, and what can be trained. */
+export interface Network {
+  readonly graph: Graph
+  readonly trace: Trace
+  readonly loss: LossPoint
+  readonly classes: number
+  readonly inputs: readonly InputSpec[]
+  /** Initializers that gradients reach, in the order of the file. */
+  readonly parameters: readonly Parameter[]
+  /** Float initializers with an axis that no gradient reaches: running statistics and other state. */
+  readonly buffers: readonly string[]
+  readonly untied: readonly Untied[]
+  /** The graph at one batch size; remembered. */
+  at(batch: number): Promise<StaticGraph>
+}
+
+export interface OpenOptions {
+  /** Output that holds the class scores; needed where there are several. */
+  readonly output?: string
+  /** A few real inputs (at least one example); random numbers of the declared shapes where it is missing. */
+  readonly sample?: Tensors
+}
+
+/**
+ * Opens a graph: converts it to float32, separates merged parameters, runs it on a sample and finds loss and parameters.
+ * Throws what `trace`, `findLoss` and `gradientProgram` throw.
+ */
+export async function openNetwork(source: Graph, engine: Engine, options: OpenOptions = {}): Promise<Network> {
+  const { graph, untied } = untie(inFloat32(source))
+  const loss = findLoss(graph, options.output)
+  const traced = await trace(graph, engine, options.sample ?? randomSample(graph))
+  const known = new Map<number, Promise<StaticGraph>>()
+  const at = (batch: number): Promise<StaticGraph> => {
+    const found = known.get(batch) ?? specialise(traced, engine, batch)
+    known.set(batch, found)
+    return found
+  }
+  const s = await at(traced.fixedBatch ?? 2)
+  const reached = gradientProgram(s, loss, 'sum').outputs
+  const floats = [...trainable(graph)]
+  return {
+    graph,
+    trace: traced,
+    loss,
+    classes: scores(s, loss).dims[1]!,
+    inputs: inputSpecs(graph, traced),
+    parameters: floats
+      .filter((n) => reached.has(n))
+      .map((name) => ({ name, dims: graph.initializers.get(name)!.dims })),
+    buffers: floats.filter((n) => !reached.has(n)),
+    untied,
+    at,
+  }
+}
+
+function inputSpecs(graph: Graph, traced: Trace): InputSpec[] {
+  return graph.inputs.map(({ name }) => {
+    const v = traced.values.get(name)!
+    return { name, dtype: v.dtype, dims: v.offset.slice(1) }
+  })
+}
+
+/** Declared input shapes without the batch axis; throws `model-unsupported` where an axis beside it has no number. */
+export function declaredInputs(graph: Graph): InputSpec[] {
+  return graph.inputs.map((input) => {
+    const dims = input.dims.slice(1).map((d) => {
+      if (typeof d === 'number' && d > 0) return d
+      throw new LetheError(
+        'model-unsupported',
+        `Input "${input.name}" has a free axis beside the batch ([${input.dims.map((x) => x ?? '?').join(', ')}]); give data with --data so that its size is known.`,
+      )
+    })
+    return { name: input.name, dtype: input.dtype ?? 'float32', dims }
+  })
+}
+
+/** Three examples of numbers in [−1, 1) (zeros for integers), the same every time. */
+function randomSample(graph: Graph): Tensors {
+  let state = 1
+  const next = (): number => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+    return state / 2 ** 31 - 1
+  }
+  const batch = 3
+  return Object.fromEntries(
+    declaredInputs(graph).map(({ name, dtype, dims }) => {
+      const data = allocate(dtype, batch * sizeOf(dims))
+      if (data instanceof Float32Array) for (let i = 0; i < data.length; i++) data[i] = next()
+      return [name, { dtype, dims: [batch, ...dims], data } as Tensor]
+    }),
+  )
+}

@@ -1,0 +1,216 @@
+import type { Pool } from '../engine/engine.js'
+import type { WorkOptions } from '../engine/in-order.js'
+import { LetheError } from '../errors.js'
+import type { Importance } from '../importance/importance.js'
+import type { Examples } from '../network/examples.js'
+import { type Forward, openForward, type Scores } from '../network/forward.js'
+import type { Network } from '../network/network.js'
+import { dampen, type LayerChange, type Strength } from './dampen.js'
+import { forgetShares, type Shares, shareHistogram, shareQuantiles } from './shares.js'
+import { findStrength, type SearchResult } from './strength.js'
+import { type Task, targetOf } from './target.js'
+import { type Answers, type ProbeScore, type Trial, upperFall } from './trial.js'
+
+/** Samples that candidate strengths are tried on; none of them may be data that the result is judged by. */
+export interface Probes {
+  readonly forget: Examples
+  /** Retained data. Without it (and without `unseen`) the floor is not checked. */
+  readonly retain?: Examples
+  /** Data comparable to the forget set that the model has never seen. */
+  readonly unseen?: Examples
+}
+
+/** Strength as fixed by the caller, or found. */
+export type StrengthChoice =
+  | { readonly kind: 'auto'; readonly keep?: number }
+  | { readonly kind: 'alpha'; readonly alpha: number; readonly lambda: number }
+  | { readonly kind: 'share'; readonly share: number; readonly lambda: number }
+
+export interface ForgetRequest extends Omit<WorkOptions, 'onProgress'> {
+  /** Importances of all data and of the forget set, made in the same way. */
+  readonly all: Importance
+  readonly forget: Importance
+  readonly task: Task
+  readonly probes: Probes
+  readonly strength?: StrengthChoice
+  readonly onTrial?: (done: number, planned: number) => void
+}
+
+/** A plan: what would be done, and every trial that led to it. Nothing is written. */
+export interface Plan {
+  readonly strength: Strength
+  /** α = τ·R, the published threshold that selects the same weights. */
+  readonly alpha: number
+  readonly ratio: number
+  readonly target: string
+  readonly targetMet: boolean
+  readonly floor: 'kept' | 'broken' | 'not checked'
+  readonly keep: number
+  readonly before: Trial
+  readonly chosen: Trial
+  readonly trials: readonly Trial[]
+  readonly alternatives: readonly Trial[]
+  readonly layers: readonly LayerChange[]
+  readonly histogram: readonly number[]
+  /** New values of the parameters that change. */
+  readonly changed: ReadonlyMap<string, Float32Array>
+}
+
+/** Default floor: one point of retain accuracy; half a point for single records, where little can be gained for it. */
+export function defaultKeep(task: Task): number {
+  return task === 'records' ? 0.005 : 0.01
+}
+
+/**
+ * Finds (or takes) the strength of forgetting and the weights it leads to.
+ *
+ * Throws `strength-void` (α ≥ R, or nothing can be selected), `forget-unseen`, `store-mismatch`, `cancelled`.
+ */
+export async function planForgetting(network: Network, pool: Pool, request: ForgetRequest): Promise<Plan> {
+  const shares = forgetShares(request.all, request.forget)
+  const strength = request.strength ?? { kind: 'auto' }
+  if (strength.kind !== 'auto') checkStrength(fixedStrength(strength, shares), shares)
+  const weights = parameterValues(network, shares)
+  const names = new Set(weights.keys())
+  const forward = await openForward(network, pool, { varying: names })
+  try {
+    const bench = await openBench(forward, weights, shares, request)
+    const keep = (strength.kind === 'auto' ? strength.keep : undefined) ?? defaultKeep(request.task)
+    const target = targetOf(request.task, network.classes, request.probes.unseen && bench.before.unseen)
+    const result: SearchResult =
+      strength.kind === 'auto'
+        ? await findStrength({
+            keep,
+            target,
+            quantiles: (fractions) => shareQuantiles(shares, fractions),
+            evaluate: bench.evaluate,
+            onTrial: request.onTrial,
+          })
+        : fixedResult(await bench.evaluate(fixedStrength(strength, shares)), target.distance)
+    const { changed, layers } = dampen(weights, shares, result.chosen.strength)
+    const fall = result.chosen.worstFall
+    return {
+      strength: result.chosen.strength,
+      alpha: result.chosen.strength.share * shares.ratio,
+      ratio: shares.ratio,
+      target: target.description,
+      targetMet: result.targetMet,
+      floor: fall === undefined ? 'not checked' : fall <= keep ? 'kept' : 'broken',
+      keep,
+      before: bench.before,
+      chosen: result.chosen,
+      trials: result.trials,
+      alternatives: result.alternatives,
+      layers,
+      histogram: shareHistogram(shares),
+      changed,
+    }
+  } finally {
+    await forward.release()
+  }
+}
+
+function fixedStrength(choice: Exclude<StrengthChoice, { kind: 'auto' }>, shares: Shares): Strength {
+  return choice.kind === 'alpha'
+    ? { share: choice.alpha / shares.ratio, lambda: choice.lambda }
+    : { share: choice.share, lambda: choice.lambda }
+}
+
+/**
+ * Throws `strength-void` for a threshold that no share can exceed: s ≤ 1 for additive importances, so α ≥ R = |D|/|D_f|
+ * selects nothing, ever.
+ */
+export function checkStrength(strength: Strength, { ratio }: Pick<Shares, 'ratio'>): void {
+  if (strength.share < 1) return
+  const alpha = strength.share * ratio
+  throw new LetheError(
+    'strength-void',
+    `α = ${round(alpha)} selects nothing: the forget set is 1/${round(ratio)} of the data, so no weight can matter to it more than R = ${round(ratio)} times as much as to all of it. Choose α below R = ${round(ratio)}, or --auto.`,
+    { alpha, ratio },
+  )
+}
+
+const round = (x: number): number => Number(x.toPrecision(4))
+
+function fixedResult(trial: Trial, distance: (t: Trial) => number): SearchResult {
+  return {
+    chosen: trial,
+    trials: [trial],
+    targetMet: distance(trial) <= 0,
+    floor: trial.worstFall === undefined ? 'not checked' : 'kept',
+    alternatives: [],
+  }
+}
+
+function parameterValues(network: Network, shares: Shares): Map<string, Float32Array> {
+  return new Map(
+    [...shares.values.keys()].map((name) => [name, network.graph.initializers.get(name)!.data as Float32Array]),
+  )
+}
+
+interface Bench {
+  readonly before: Trial
+  readonly evaluate: (strength: Strength) => Promise<Trial>
+}
+
+/** The model with its own weights on every probe, and a way to try a strength on them. */
+async function openBench(
+  forward: Forward,
+  weights: ReadonlyMap<string, Float32Array>,
+  shares: Shares,
+  { probes, signal }: ForgetRequest,
+): Promise<Bench> {
+  const run = async (examples: Examples | undefined): Promise<{ score: ProbeScore; answers: Answers } | undefined> =>
+    examples && scoreOf(await forward.run(examples, { signal }), examples)
+  const measure = async (
+    strength: Strength,
+    selected: number,
+    base?: Record<'retain' | 'unseen', Answers | undefined>,
+  ): Promise<{ trial: Trial; answers: Record<'retain' | 'unseen', Answers | undefined> }> => {
+    const [forget, retain, unseen] = [await run(probes.forget), await run(probes.retain), await run(probes.unseen)]
+    const falls = (['retain', 'unseen'] as const).flatMap((name) => {
+      const [old, now] = [base?.[name], (name === 'retain' ? retain : unseen)?.answers]
+      return old && now ? [upperFall(old, now)] : []
+    })
+    return {
+      trial: {
+        strength,
+        selected,
+        forget: forget!.score,
+        retain: retain?.score,
+        unseen: unseen?.score,
+        worstFall: falls.length > 0 ? Math.max(...falls) : retain || unseen ? 0 : undefined,
+      },
+      answers: { retain: retain?.answers, unseen: unseen?.answers },
+    }
+  }
+  await forward.hold(weights)
+  const before = await measure({ share: 1, lambda: 1 }, 0)
+  return {
+    before: before.trial,
+    async evaluate(strength) {
+      const { changed, layers } = dampen(weights, shares, strength)
+      await forward.hold(new Map([...weights].map(([name, old]) => [name, changed.get(name) ?? old])))
+      const selected = layers.reduce((n, l) => n + l.selected, 0)
+      return (await measure(strength, selected, before.answers)).trial
+    },
+  }
+}
+
+/** Accuracy, mean cross-entropy and right answers of scores. A model that breaks down may give losses without end: they count as large. */
+export function scoreOf({ logits, classes: K }: Scores, examples: Examples): { score: ProbeScore; answers: Answers } {
+  const answers = new Uint8Array(examples.size)
+  let loss = 0
+  for (let n = 0; n < examples.size; n++) {
+    const row = logits.subarray(n * K, (n + 1) * K)
+    const label = examples.labels[n]!
+    let best = 0
+    for (let k = 1; k < K; k++) if (row[k]! > row[best]!) best = k
+    answers[n] = best === label ? 1 : 0
+    let total = 0
+    for (const z of row) total += Math.exp(z - row[best]!)
+    loss += Math.log(total) + row[best]! - row[label]!
+  }
+  const right = answers.reduce((a, b) => a + b, 0)
+  return { score: { accuracy: right / examples.size, loss: loss / examples.size, size: examples.size }, answers }
+}
