@@ -81,7 +81,8 @@ export function fromBytes<T extends DataType>(dtype: T, bytes: Uint8Array): Arra
   if (bytes.byteLength % size !== 0) {
     throw new LetheError('shape-mismatch', `${bytes.byteLength} bytes are not a whole number of ${dtype} elements.`)
   }
-  const aligned = bytes.byteOffset % size === 0 ? bytes : bytes.slice()
+  // A copy through the constructor: slice() of a Buffer would share its memory.
+  const aligned = bytes.byteOffset % size === 0 ? bytes : new Uint8Array(bytes)
   return new make(aligned.buffer as ArrayBuffer, aligned.byteOffset, aligned.byteLength / size) as ArrayOf[T]
 }
 

@@ -55,8 +55,13 @@ export async function findStrength(options: SearchOptions): Promise<SearchResult
       const trial = await attempt(fraction, lambda)
       if (!trial) continue
       line.push({ fraction, trial })
-      // Far below the floor nothing comes back by selecting still more.
-      if (line.slice(-2).length === 2 && line.slice(-2).every((p) => isBroken(p.trial, options.keep))) break
+      if (
+        isPointless(
+          line.map((p) => p.trial),
+          options,
+        )
+      )
+        break
     }
     for (const [from, to] of intervals(line, options)) {
       let [low, high] = [from, to]
@@ -112,6 +117,13 @@ function keepsFloor(t: Trial, keep: number): boolean {
 
 function isBroken(t: Trial, keep: number): boolean {
   return t.worstFall !== undefined && t.worstFall > 5 * keep
+}
+
+/** True once selecting more leads nowhere: far below the floor twice with the target reached, or five times in any case. */
+function isPointless(line: readonly Trial[], { keep, target }: SearchOptions): boolean {
+  const last = line.at(-1)!
+  const needed = target.distance(last) <= 0 ? 2 : 5
+  return line.length >= needed && line.slice(-needed).every((t) => isBroken(t, keep))
 }
 
 /** Intervals of fractions worth a finer scan: where the target is crossed, and where the floor is. */

@@ -1,0 +1,8 @@
+import { accuracy } from './accuracy.js'
+import { classAccuracy } from './class-accuracy.js'
+import { confidence } from './confidence.js'
+import { meanLoss } from './mean-loss.js'
+import type { Metric } from './metric.js'
+
+/** Every metric, in the order reports print them. */
+export const metrics: readonly Metric[] = [accuracy, classAccuracy, meanLoss, confidence]

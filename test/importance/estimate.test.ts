@@ -1,0 +1,196 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createPool, engineOf } from '../../src/engine/node/pool.js'
+import { estimateImportance } from '../../src/importance/estimate.js'
+import type { Importance } from '../../src/importance/importance.js'
+import type { Resumable } from '../../src/importance/resume.js'
+import { type Examples, pick } from '../../src/network/examples.js'
+import { type Network, openNetwork } from '../../src/network/network.js'
+import { hash, smallExamples } from '../small-examples.js'
+import { mlpGraph } from '../small-graphs.js'
+
+const one = createPool({ workers: 1 })
+const two = createPool({ workers: 2 })
+let network: Network
+beforeAll(async () => {
+  network = await openNetwork(mlpGraph(), engineOf(one))
+})
+afterAll(() => Promise.all([one.close(), two.close()]))
+
+const estimate = (examples: Examples, settings = {}, pool = one): Promise<Importance> =>
+  estimateImportance(network, pool, examples, { hash, settings: { estimator: 'exact', ...settings } })
+
+/** Largest difference over the largest entry, over all parameters. */
+function distance(a: Importance, b: ReadonlyMap<string, Float64Array>): number {
+  let worst = 0
+  for (const [name, sum] of a.sums) {
+    const other = b.get(name)!
+    const scale = other.reduce((max, v) => Math.max(max, Math.abs(v)), 1e-30)
+    sum.forEach((v, i) => {
+      worst = Math.max(worst, Math.abs(v - other[i]!) / scale)
+    })
+  }
+  return worst
+}
+
+/** Σ over examples of one-example importances, weighted: the slow and obvious way. */
+async function loop(examples: Examples): Promise<Map<string, Float64Array>> {
+  const total = new Map<string, Float64Array>()
+  for (let row = 0; row < examples.size; row++) {
+    const single = await estimate(pick(examples, [row]))
+    for (const [name, sum] of single.sums) {
+      const t = total.get(name) ?? new Float64Array(sum.length)
+      sum.forEach((v, i) => {
+        t[i]! += v
+      })
+      total.set(name, t)
+    }
+  }
+  return total
+}
+
+describe('exact importances', () => {
+  it('are the sum over examples of squared gradients of batches of one', async () => {
+    const examples = smallExamples(41)
+    expect(distance(await estimate(examples), await loop(examples))).toBeLessThan(1e-6)
+  })
+  it('of a Softmax model are those of its scores', async () => {
+    const probabilities = await openNetwork(mlpGraph({ end: 'Softmax' }), engineOf(one))
+    const a = await estimateImportance(probabilities, one, smallExamples(20), { hash })
+    expect(distance(a, (await estimate(smallExamples(20))).sums)).toBeLessThan(1e-6)
+  })
+  it('add over disjoint sets', async () => {
+    const all = smallExamples(50)
+    const whole = await estimate(all)
+    const a = await estimate(
+      pick(
+        all,
+        Array.from({ length: 17 }, (_, i) => i),
+      ),
+    )
+    const b = await estimate(
+      pick(
+        all,
+        Array.from({ length: 33 }, (_, i) => i + 17),
+      ),
+    )
+    const sum = new Map([...a.sums].map(([name, s]) => [name, s.map((v, i) => v + b.sums.get(name)![i]!)]))
+    expect(distance(whole, sum)).toBeLessThan(1e-6)
+  })
+  it('have the same bytes with one worker, with two, and again', async () => {
+    const examples = smallExamples(1500)
+    const first = await estimate(examples)
+    for (const pool of [one, two, two]) expect((await estimate(examples, {}, pool)).sums).toEqual(first.sums)
+  })
+})
+
+describe('grouped importances', () => {
+  it('of groups of one are the exact ones', async () => {
+    const examples = smallExamples(24)
+    expect(
+      distance(await estimate(examples, { estimator: 'grouped', groupSize: 1 }), (await estimate(examples)).sums),
+    ).toBeLessThan(1e-6)
+  })
+  it('do not depend on the order of the data', async () => {
+    const examples = smallExamples(60)
+    const reversed = pick(
+      examples,
+      Array.from({ length: 60 }, (_, i) => 59 - i),
+    )
+    const settings = { estimator: 'grouped', groupSize: 8 }
+    expect((await estimate(reversed, settings)).sums).toEqual((await estimate(examples, settings)).sums)
+  })
+  it('of a whole class are a part of those of all data', async () => {
+    const examples = smallExamples(60)
+    const settings = { estimator: 'grouped', groupSize: 4 }
+    const parts = await Promise.all(
+      [0, 1, 2, 3].map((label) =>
+        estimate(
+          pick(
+            examples,
+            Array.from({ length: 60 }, (_, i) => i).filter((r) => r % 4 === label),
+          ),
+          settings,
+        ),
+      ),
+    )
+    const sum = new Map(
+      [...parts[0]!.sums.keys()].map((name) => [
+        name,
+        parts[0]!.sums.get(name)!.map((_, i) => parts.reduce((t, p) => t + p.sums.get(name)![i]!, 0)),
+      ]),
+    )
+    expect(distance(await estimate(examples, settings), sum)).toBeLessThan(1e-9)
+  })
+})
+
+describe('batch-mean squares', () => {
+  it('depend on the order of the data, and are exact for batches of one', async () => {
+    const examples = smallExamples(40)
+    const reordered = pick(
+      examples,
+      [...Array(40).keys()].sort((a, b) => (a % 4) - (b % 4) || a - b),
+    )
+    const settings = { estimator: 'batch-mean', batchSize: 8 }
+    expect(distance(await estimate(reordered, settings), (await estimate(examples, settings)).sums)).toBeGreaterThan(
+      1e-2,
+    )
+    expect(
+      distance(await estimate(examples, { estimator: 'batch-mean', batchSize: 1 }), (await estimate(examples)).sums),
+    ).toBeLessThan(1e-6)
+    expect((await estimate(examples, settings)).units).toBe(5)
+  })
+})
+
+describe('long work', () => {
+  it('goes on after a stop and ends with the same bytes', async () => {
+    const examples = smallExamples(2100)
+    let kept: Uint8Array | undefined
+    const checkpoint: Resumable = {
+      load: async () => kept,
+      save: async (bytes) => {
+        kept = bytes
+      },
+      remove: async () => {
+        kept = undefined
+      },
+    }
+    const abort = new AbortController()
+    const stopped = estimateImportance(network, one, examples, {
+      hash,
+      checkpoint,
+      signal: abort.signal,
+      onProgress: ({ done }) => {
+        if (done >= 1024) abort.abort()
+      },
+    })
+    await expect(stopped).rejects.toMatchObject({ code: 'cancelled' })
+    expect(kept).toBeDefined()
+    const begun: number[] = []
+    const resumed = await estimateImportance(network, one, examples, {
+      hash,
+      checkpoint,
+      onProgress: ({ done }) => begun.push(done),
+    })
+    expect(begun[0]).toBeGreaterThanOrEqual(1024)
+    expect(kept).toBeUndefined()
+    expect(resumed.sums).toEqual((await estimate(examples)).sums)
+  })
+  it('refuses a checkpoint of other work', async () => {
+    const bytes = new TextEncoder().encode('{"next":1,"lossSum":0,"names":[["other",1]]}\n12345678')
+    const checkpoint: Resumable = { load: async () => bytes, save: async () => {}, remove: async () => {} }
+    await expect(estimateImportance(network, one, smallExamples(8), { hash, checkpoint })).rejects.toMatchObject({
+      code: 'checkpoint-mismatch',
+    })
+  })
+})
+
+describe('bad records', () => {
+  it('a label that is no class names the record', async () => {
+    const examples = smallExamples(10, { label: (r) => (r === 7 ? 4 : 0) })
+    await expect(estimate(examples)).rejects.toMatchObject({ code: 'label-range', data: { id: 'r7', label: 4 } })
+  })
+  it('NaN in the data names the record', async () => {
+    const examples = smallExamples(10, { value: (r, i) => (r === 3 && i === 2 ? Number.NaN : undefined) })
+    await expect(estimate(examples)).rejects.toMatchObject({ code: 'value-not-finite', data: { id: 'r3' } })
+  })
+})

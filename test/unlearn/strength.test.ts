@@ -1,0 +1,135 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import type { Importance } from '../../src/importance/importance.js'
+import { dampen, dampeningFactor, type Strength } from '../../src/unlearn/dampen.js'
+import { checkStrength } from '../../src/unlearn/forget.js'
+import { forgetShares, shareQuantiles } from '../../src/unlearn/shares.js'
+import { findStrength } from '../../src/unlearn/strength.js'
+import { targetOf } from '../../src/unlearn/target.js'
+import { type Trial, upperFall } from '../../src/unlearn/trial.js'
+
+const importance = (sum: readonly number[], count: number): Importance => ({
+  sums: new Map([['w', Float64Array.from(sum)]]),
+  dims: new Map([['w', [sum.length]]]),
+  count,
+  units: count,
+  classCounts: [count],
+  settings: { estimator: 'exact' },
+  lossSum: 0,
+})
+
+describe('dampening', () => {
+  it('is the published rule: select I_Df > α·I_D, factor min(λ·I_D/I_Df, 1)', () => {
+    const number = fc.double({ min: 1e-6, max: 1, noNaN: true })
+    fc.assert(
+      fc.property(
+        number,
+        number,
+        fc.double({ min: 0.5, max: 20, noNaN: true }),
+        fc.double({ min: 0.05, max: 2, noNaN: true }),
+        (a, b, alpha, lambda) => {
+          const [sumAll, sumForget] = [a + b, b]
+          const shares = forgetShares(importance([sumAll], 100), importance([sumForget], 10))
+          const [iAll, iForget] = [sumAll / 100, sumForget / 10]
+          const factor = dampeningFactor(shares.values.get('w')![0]!, shares.ratio, {
+            share: alpha / shares.ratio,
+            lambda,
+          })
+          // Near the threshold float32 shares may round to either side.
+          if (Math.abs(iForget / (alpha * iAll) - 1) < 1e-5) return
+          const expected = iForget > alpha * iAll ? Math.min((lambda * iAll) / iForget, 1) : 1
+          expect(factor).toBeCloseTo(expected, 5)
+        },
+      ),
+      { seed: 3 },
+    )
+  })
+  it('leaves the given weights alone and changes only selected ones', () => {
+    const weights = new Map([['w', Float32Array.of(1, 1, 1)]])
+    const shares = forgetShares(importance([1, 1, 1], 10), importance([0.9, 0.5, 0], 1))
+    const { changed, layers } = dampen(weights, shares, { share: 0.4, lambda: 1 })
+    expect([...changed.get('w')!]).toEqual([1 / 9, 0.2, 1].map((v) => expect.closeTo(v, 6)))
+    expect(layers[0]).toMatchObject({ count: 3, selected: 2 })
+    expect([...weights.get('w')!]).toEqual([1, 1, 1])
+  })
+  it('with α ≥ R selects nothing, and says so with R before it starts', () => {
+    expect(() => checkStrength({ share: 1, lambda: 1 }, { ratio: 10 })).toThrow(/α = 10 selects nothing.*R = 10/)
+    expect(() => checkStrength({ share: 0.99, lambda: 1 }, { ratio: 10 })).not.toThrow()
+  })
+})
+
+describe('forget shares', () => {
+  it('refuse a forget set that the store has not seen', () => {
+    expect(() => forgetShares(importance([0, 1], 10), importance([0.5, 0.5], 1))).toThrow(
+      expect.objectContaining({ code: 'forget-unseen' }),
+    )
+  })
+  it('refuse importances made in different ways', () => {
+    const other = { ...importance([1], 10), settings: { estimator: 'grouped', groupSize: 8 } }
+    expect(() => forgetShares(other, importance([1], 1))).toThrow(expect.objectContaining({ code: 'store-mismatch' }))
+  })
+  it('have quantiles that select the wanted fraction', () => {
+    const shares = forgetShares(
+      importance(Array(1000).fill(1000), 10),
+      importance(
+        Array.from({ length: 1000 }, (_, i) => i),
+        1,
+      ),
+    )
+    const [threshold] = shareQuantiles(shares, [0.1])
+    expect([...shares.values.get('w')!].filter((s) => s > threshold!).length).toBeCloseTo(100, -1)
+  })
+})
+
+describe('the interval of a fall', () => {
+  it('is zero where no answer changed and covers the change otherwise', () => {
+    const right = new Uint8Array(1000).fill(1)
+    expect(upperFall(right, right)).toBe(0)
+    const some = right.slice().fill(0, 0, 10)
+    expect(upperFall(right, some)).toBeGreaterThan(0.01)
+    expect(upperFall(right, some)).toBeLessThan(0.02)
+  })
+})
+
+/** A made-up response: forgetting sets in below `needed`, damage below `broken`; λ below 1 damages less. */
+function response(needed: number, broken: number): (s: Strength) => Promise<Trial> {
+  return async (strength) => {
+    const forget = strength.share <= needed ? 0 : Math.min(0.9, (strength.share - needed) * 8)
+    const fall = strength.share <= broken ? 0.2 : strength.share < broken * 1.1 ? 0.008 : 0.001
+    return {
+      strength,
+      selected: Math.round((1 - strength.share) * 1000),
+      forget: { accuracy: forget, loss: 1, size: 100 },
+      retain: { accuracy: 0.95 - fall, loss: 0.1, size: 1000 },
+      unseen: undefined,
+      worstFall: fall,
+    }
+  }
+}
+const quantiles = (fractions: readonly number[]): number[] => fractions.map((f) => 1 - f ** 0.3)
+
+describe('the search for a strength', () => {
+  it('finds the narrow window between forgetting and damage that the coarse scan steps over', async () => {
+    const result = await findStrength({
+      keep: 0.01,
+      target: targetOf('class', 10, undefined),
+      quantiles,
+      evaluate: response(0.52, 0.49),
+    })
+    expect(result.targetMet).toBe(true)
+    expect(result.chosen.forget.accuracy).toBeLessThanOrEqual(0.002)
+    expect(result.chosen.worstFall).toBeLessThanOrEqual(0.01)
+  })
+  it('keeps the floor where target and floor cannot both be met, and names the nearest choices', async () => {
+    const result = await findStrength({
+      keep: 0.01,
+      target: targetOf('class', 10, undefined),
+      quantiles,
+      evaluate: response(0.4, 0.6),
+    })
+    expect(result.targetMet).toBe(false)
+    expect(result.chosen.worstFall).toBeLessThanOrEqual(0.01)
+    expect(result.alternatives.length).toBeGreaterThan(0)
+    expect(result.alternatives[0]!.forget.accuracy).toBeLessThanOrEqual(0.002)
+  })
+})
