@@ -160,6 +160,7 @@ export function backward(options: BackwardOptions): Map<string, Val> {
       batchAxis: (o = 0) => batchAxisOf(node, o),
       loseBatchAxis: () => lostBatchAxis(node, 0),
       isShared: (i) => I[i]?.kind === 'shared',
+      isConstant: (i) => I[i]?.kind === 'constant',
       wants: (i) => active.has(node.inputs[i] ?? ''),
       constant(i) {
         const name = node.inputs[i]

@@ -63,6 +63,8 @@ export interface RuleContext {
   loseBatchAxis(): never
   /** True where input `i` is a parameter or made of parameters alone. */
   isShared(i: number): boolean
+  /** True where input `i` is a constant: `constant(i)` gives its value. */
+  isConstant(i: number): boolean
   wants(i: number): boolean
   /** Value of a constant input, undefined where it is omitted. Throws `rule-missing` where it is not constant. */
   constant(i: number): Tensor | undefined

@@ -112,6 +112,11 @@ export async function checkOp(row: OpCase, engine: Engine): Promise<OpReport> {
   }
   const names = [...params, ...graph.inputs.map((v) => v.name)]
   const sums = await gradients(whole, engine, sample, seeds, names, 'sum')
+  for (const name of names) {
+    // A gradient that was not made counts as zero, and the numbers must agree.
+    const dims = whole.values.get(name)!.dims
+    sums[name] ??= { dtype: 'float32', dims, data: new Float32Array(sizeOf(dims)) }
+  }
   const numeric = await worstNumeric(whole, engine, sample, seeds, sums, row, next)
   if (params.length === 0 || row.mixes) return { numeric, each: undefined, squares: undefined, fellBack: false }
 

@@ -3,10 +3,20 @@ import { activation } from './activation.js'
 import { conv } from './conv.js'
 import { elementwise } from './elementwise.js'
 import { linear } from './linear.js'
+import { reduce } from './reduce.js'
 import { shape } from './shape.js'
+import { softmax } from './softmax.js'
 
 /** Every rule, family by family. Adding an operator is one entry in a family and one row in `test/cases/ops`. */
-export const rules: readonly Rule[] = [...elementwise, ...activation, ...linear, ...conv, ...shape]
+export const rules: readonly Rule[] = [
+  ...elementwise,
+  ...activation,
+  ...reduce,
+  ...softmax,
+  ...linear,
+  ...conv,
+  ...shape,
+]
 
 /** The rule of an operator at an opset version of its domain. */
 export function findRule(domain: string, op: string, opset: number): Rule | undefined {

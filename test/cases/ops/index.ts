@@ -3,7 +3,17 @@ import { activation } from './activation.js'
 import { conv } from './conv.js'
 import { elementwise } from './elementwise.js'
 import { linear } from './linear.js'
+import { reduce } from './reduce.js'
 import { shape } from './shape.js'
+import { softmax } from './softmax.js'
 
 /** Rows of every family, by the family's file name. */
-export const families: Readonly<Record<string, readonly OpCase[]>> = { activation, conv, elementwise, linear, shape }
+export const families: Readonly<Record<string, readonly OpCase[]>> = {
+  activation,
+  conv,
+  elementwise,
+  linear,
+  reduce,
+  shape,
+  softmax,
+}
