@@ -10,7 +10,11 @@ export interface LossHistogram {
   readonly scale: 'log' | 'linear'
   /** Ascending borders in nats, one more than bins; bin i holds edges[i] ≤ loss < edges[i+1], the last its upper border too. */
   readonly edges: readonly number[]
-  readonly groups: readonly { readonly name: string; readonly counts: readonly number[]; readonly shares: readonly number[] }[]
+  readonly groups: readonly {
+    readonly name: string
+    readonly counts: readonly number[]
+    readonly shares: readonly number[]
+  }[]
 }
 
 export interface LossHistogramOptions {

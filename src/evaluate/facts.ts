@@ -1,9 +1,8 @@
 import type { AttackResult } from './attacks/attack.js'
 import { attacks } from './attacks/index.js'
-import type { Estimate } from './estimate.js'
-import { accuracy } from './metrics/accuracy.js'
-import { meanLoss } from './metrics/mean-loss.js'
-import type { Outputs } from './outputs.js'
+import { type Estimate, meanEstimate } from './estimate.js'
+import { shareRight } from './metrics/accuracy.js'
+import { crossEntropyLosses, type Outputs } from './outputs.js'
 
 /** One model's answers on the sets of records of a request; every set but the forget set may be missing. */
 export interface Answers {
@@ -14,6 +13,8 @@ export interface Answers {
   readonly retain?: Outputs
   /** Unseen records of what stays. */
   readonly test?: Outputs
+  /** Unseen records of every kind, what is forgotten included, for attacks that learn from them; `test` where absent. */
+  readonly anyUnseen?: Outputs
 }
 
 /** What is known of one set of records. */
@@ -35,9 +36,11 @@ export interface ModelFacts {
 
 /** Facts of one model, with every attack that its sets allow. Throws as `crossEntropyLosses`. */
 export function measureModel(answers: Answers): { facts: ModelFacts; attacks: readonly AttackResult[] } {
-  const { forget, unseen, retain, test } = answers
+  const { forget, unseen, retain, test, anyUnseen = test } = answers
   const results = unseen
-    ? attacks.filter((a) => a.needs.every((set) => answers[set])).map((a) => a.measure({ forget, unseen, retain, test }))
+    ? attacks
+        .filter((attack) => attack.needs.every((set) => answers[set]))
+        .map((attack) => attack.measure({ forget, unseen, retain, anyUnseen }))
     : []
   const membership = results.find((r) => r.attack === 'loss-threshold')?.score
   return {
@@ -53,6 +56,6 @@ export function measureModel(answers: Answers): { facts: ModelFacts; attacks: re
 }
 
 function setFacts(outputs: Outputs): SetFacts {
-  const { of: _, ...share } = accuracy.measure(outputs)[0]
-  return { accuracy: share, loss: meanLoss.measure(outputs)[0].value }
+  const losses = crossEntropyLosses(outputs.logits, outputs.labels, outputs.classes)
+  return { accuracy: shareRight(outputs), loss: meanEstimate(losses).value }
 }

@@ -18,7 +18,7 @@ export interface LogisticOptions {
  * s_n = +1 for positives and −1 for negatives, v_n the weight of the side, found by Newton's method with halved steps
  * where a step would not descend. Throws `usage` (a side is empty), `internal` (no convergence).
  *
- * Source: objective and weights of scikit-learn's LogisticRegression (User Guide, 1.1.11) and compute_class_weight.
+ * Source: objective and weights of scikit-learn's LogisticRegression and compute_class_weight, version 1.5.
  */
 export function fitLogistic(
   positives: Float64Array,

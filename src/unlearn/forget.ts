@@ -1,6 +1,7 @@
 import type { Pool } from '../engine/engine.js'
 import type { WorkOptions } from '../engine/in-order.js'
 import { LetheError } from '../errors.js'
+import { correctness, crossEntropyLosses } from '../evaluate/outputs.js'
 import type { Importance } from '../importance/importance.js'
 import type { Examples } from '../network/examples.js'
 import { type Forward, openForward, type Scores } from '../network/forward.js'
@@ -197,20 +198,14 @@ async function openBench(
   }
 }
 
-/** Accuracy, mean cross-entropy and right answers of scores. A model that breaks down may give losses without end: they count as large. */
-export function scoreOf({ logits, classes: K }: Scores, examples: Examples): { score: ProbeScore; answers: Answers } {
-  const answers = new Uint8Array(examples.size)
-  let loss = 0
-  for (let n = 0; n < examples.size; n++) {
-    const row = logits.subarray(n * K, (n + 1) * K)
-    const label = examples.labels[n]!
-    let best = 0
-    for (let k = 1; k < K; k++) if (row[k]! > row[best]!) best = k
-    answers[n] = best === label ? 1 : 0
-    let total = 0
-    for (const z of row) total += Math.exp(z - row[best]!)
-    loss += Math.log(total) + row[best]! - row[label]!
+/** Accuracy, mean cross-entropy and right answers of scores. */
+export function scoreOf({ logits, classes }: Scores, { labels }: Examples): { score: ProbeScore; answers: Answers } {
+  const answers = correctness({ logits, labels, classes })
+  const losses = crossEntropyLosses(logits, labels, classes)
+  const mean = (values: ArrayLike<number>): number => {
+    let sum = 0
+    for (let i = 0; i < values.length; i++) sum += values[i]!
+    return sum / values.length
   }
-  const right = answers.reduce((a, b) => a + b, 0)
-  return { score: { accuracy: right / examples.size, loss: loss / examples.size, size: examples.size }, answers }
+  return { score: { accuracy: mean(answers), loss: mean(losses), size: labels.length }, answers }
 }

@@ -9,8 +9,8 @@ export interface AttackInput {
   readonly unseen: Outputs
   /** Training records that stay. */
   readonly retain?: Outputs
-  /** Unseen records of every kind; the comparable ones stand in where there are none. */
-  readonly test?: Outputs
+  /** Unseen records of every kind, what is forgotten included; the comparable ones stand in where there are none. */
+  readonly anyUnseen?: Outputs
 }
 
 export interface AttackResult {

@@ -21,16 +21,16 @@ export const entropyLogistic = {
   title: 'Entropy (published SSD attack)',
   scale: 'share of forget records that the attack takes for training data',
   needs: ['retain'],
-  measure({ forget, unseen, retain, test = unseen }) {
+  measure({ forget, unseen, retain, anyUnseen = unseen }) {
     if (!retain) throw new LetheError('usage', 'The entropy attack needs retained training records to learn from.')
     const members = entropiesOf(retain)
-    const others = entropiesOf(test)
+    const others = entropiesOf(anyUnseen)
     const fit = fitLogistic(members, others, { c: 2, balanced: true })
     return {
       attack: 'entropy-logistic',
       score: calledMembers(entropiesOf(forget), fit),
       neutral: undefined,
-      facts: { retainCalledMembers: calledMembers(members, fit), testCalledMembers: calledMembers(others, fit) },
+      facts: { retainCalledMembers: calledMembers(members, fit), unseenCalledMembers: calledMembers(others, fit) },
     }
   },
 } as const satisfies Attack

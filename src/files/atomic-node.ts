@@ -1,0 +1,89 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { constants } from 'node:fs'
+import { type FileHandle, open, realpath, rename, rm, stat } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import type { FileDigest } from './digest-node.js'
+import { systemCode, writeFault } from './fault.js'
+
+export type FileContent = string | Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>
+
+/**
+ * Writes a file whole or not at all, and returns its size and SHA-256.
+ *
+ * The bytes go to a temporary file in the same folder, which is flushed to the disk and then takes the final name in one
+ * step; the folder is flushed last. Whatever fails (the source of the bytes included), the temporary file is removed and a
+ * file that was there before keeps its content. An existing file keeps its permissions; a link keeps pointing to its target,
+ * which is replaced. Only regular files are replaced (never a device such as /dev/null).
+ *
+ * Throws `unwritable`, `disk-full`; an error of the source is passed on as it is.
+ */
+export async function writeFileAtomic(path: string, content: FileContent): Promise<FileDigest> {
+  const guard = <T>(work: Promise<T>): Promise<T> =>
+    work.catch((error: unknown) => {
+      throw writeFault(error, path)
+    })
+  const { target, mode } = await guard(resolveTarget(path))
+  const temporary = join(dirname(target), `.lethe-${randomBytes(8).toString('hex')}.tmp`)
+  const handle = await guard(open(temporary, 'wx', mode))
+  try {
+    const digest = await pour(handle, content, guard)
+    await guard(handle.sync())
+    await guard(handle.close())
+    await guard(rename(temporary, target))
+    await guard(syncFolder(dirname(target)))
+    return digest
+  } catch (error) {
+    // Closing twice is an error of its own, and must not hide the first one.
+    await handle.close().catch(() => undefined)
+    await rm(temporary, { force: true }).catch(() => undefined)
+    throw error
+  }
+}
+
+async function pour(
+  handle: FileHandle,
+  content: FileContent,
+  guard: <T>(work: Promise<T>) => Promise<T>,
+): Promise<FileDigest> {
+  const hash = createHash('sha256')
+  let sizeBytes = 0
+  for await (const piece of pieces(content)) {
+    // One write may take only a part of the bytes.
+    for (let at = 0; at < piece.byteLength; ) {
+      at += (await guard(handle.write(piece, at, piece.byteLength - at))).bytesWritten
+    }
+    hash.update(piece)
+    sizeBytes += piece.byteLength
+  }
+  return { sizeBytes, sha256: hash.digest('hex') }
+}
+
+function pieces(content: FileContent): Iterable<Uint8Array> | AsyncIterable<Uint8Array> {
+  if (typeof content === 'string') return [new TextEncoder().encode(content)]
+  return content instanceof Uint8Array ? [content] : content
+}
+
+/** The file behind a path, and the permissions to give it (the system's default for a new one). */
+async function resolveTarget(path: string): Promise<{ target: string; mode: number | undefined }> {
+  const found = await stat(path).catch((error: unknown) => {
+    if (systemCode(error) === 'ENOENT') return undefined
+    throw error
+  })
+  if (!found) return { target: join(await realpath(dirname(path)), basename(path)), mode: undefined }
+  if (found.isDirectory()) throw Object.assign(new Error('is a folder'), { code: 'EISDIR' })
+  if (!found.isFile()) throw Object.assign(new Error('is not a regular file'), { code: 'not a regular file' })
+  return { target: await realpath(path), mode: found.mode & 0o777 }
+}
+
+/** Makes a new name in a folder last; systems that cannot flush a folder are left as they are. */
+async function syncFolder(folder: string): Promise<void> {
+  if (process.platform === 'win32') return
+  const handle = await open(folder, constants.O_RDONLY)
+  try {
+    await handle.sync()
+  } catch (error) {
+    if (!['EINVAL', 'EPERM', 'ENOTSUP', 'EOPNOTSUPP'].includes(systemCode(error) ?? '')) throw error
+  } finally {
+    await handle.close()
+  }
+}

@@ -1,0 +1,128 @@
+import { LetheError } from '../errors.js'
+import { bytesPerElement, type DataType, fromBytes, sizeOf, type Tensor, toBytes } from '../tensor/tensor.js'
+
+/** Tensors and text metadata of a safetensors file. */
+export interface Safetensors {
+  readonly tensors: ReadonlyMap<string, Tensor>
+  readonly metadata: Readonly<Record<string, string>>
+}
+
+const codes = {
+  float64: 'F64',
+  float32: 'F32',
+  float16: 'F16',
+  bfloat16: 'BF16',
+  int64: 'I64',
+  int32: 'I32',
+  int16: 'I16',
+  int8: 'I8',
+  uint64: 'U64',
+  uint32: 'U32',
+  uint16: 'U16',
+  uint8: 'U8',
+  bool: 'BOOL',
+} as const satisfies Record<DataType, string>
+
+const typeOf = new Map<string, DataType>(Object.entries(codes).map(([dtype, code]) => [code, dtype as DataType]))
+/** A header longer than this is no honest file. */
+const headerLimitBytes = 100_000_000
+
+const bad = (what: string): LetheError => new LetheError('data-format', `The safetensors file ${what}.`)
+
+/**
+ * Tensors and metadata of the bytes of a safetensors file; data shares the bytes' memory where it is aligned.
+ * Throws `data-format` for a header, type, shape or offset that does not hold together. Format: 8 bytes of header length
+ * (little-endian), a JSON header of name → {dtype, shape, data_offsets}, then the data.
+ */
+export function readSafetensors(bytes: Uint8Array): Safetensors {
+  if (bytes.length < 8) throw bad('is shorter than its header length')
+  const length = Number(new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true))
+  if (length > headerLimitBytes || length + 8 > bytes.length) throw bad('ends before its header does')
+  const header = parseHeader(bytes.subarray(8, 8 + length))
+  const data = bytes.subarray(8 + length)
+  const tensors = new Map<string, Tensor>()
+  let metadata: Record<string, string> = {}
+  const spans: [number, number][] = []
+  for (const [name, entry] of Object.entries(header)) {
+    if (name === '__metadata__') metadata = readMetadata(entry)
+    else {
+      const { tensor, span } = readEntry(name, entry, data)
+      tensors.set(name, tensor)
+      spans.push(span)
+    }
+  }
+  spans.sort((a, b) => a[0] - b[0])
+  if (spans.some(([start], i) => i > 0 && start < spans[i - 1]![1])) throw bad('has tensors that overlap')
+  return { tensors, metadata }
+}
+
+function parseHeader(bytes: Uint8Array): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value }
+  } catch {
+    // Falls through to the one message for every damaged header.
+  }
+  throw bad('has a header that is no JSON object')
+}
+
+function readMetadata(entry: unknown): Record<string, string> {
+  if (typeof entry !== 'object' || entry === null) throw bad('has metadata that is no object')
+  return Object.fromEntries(
+    Object.entries(entry).map(([key, value]) => {
+      if (typeof value !== 'string') throw bad(`has metadata "${key}" that is no text`)
+      return [key, value]
+    }),
+  )
+}
+
+function readEntry(name: string, entry: unknown, data: Uint8Array): { tensor: Tensor; span: [number, number] } {
+  const { dtype: code, shape, data_offsets: offsets } = (entry ?? {}) as Record<string, unknown>
+  const dtype = typeof code === 'string' ? typeOf.get(code) : undefined
+  if (!dtype) throw bad(`has tensor "${name}" of the unknown type ${String(code)}`)
+  if (!isCounts(shape) || !isCounts(offsets) || offsets.length !== 2)
+    throw bad(`has tensor "${name}" with a damaged entry`)
+  const [start, end] = [offsets[0]!, offsets[1]!]
+  if (start > end || end > data.length || end - start !== sizeOf(shape) * bytesPerElement(dtype)) {
+    throw bad(`has tensor "${name}" of shape [${shape}] outside its data`)
+  }
+  return { tensor: { dtype, dims: shape, data: fromBytes(dtype, data.subarray(start, end)) }, span: [start, end] }
+}
+
+function isCounts(value: unknown): value is number[] {
+  return Array.isArray(value) && value.every((v) => Number.isSafeInteger(v) && v >= 0)
+}
+
+/** Bytes of a safetensors file: names sorted, so that the same tensors give the same bytes; data aligned to 8 bytes. */
+export function writeSafetensors(
+  tensors: ReadonlyMap<string, Tensor>,
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array {
+  // Widest elements first keeps every tensor aligned without gaps, which the format does not allow.
+  const names = [...tensors.keys()].sort(
+    (a, b) => bytesPerElement(tensors.get(b)!.dtype) - bytesPerElement(tensors.get(a)!.dtype) || (a < b ? -1 : 1),
+  )
+  let at = 0
+  const header: Record<string, unknown> = {}
+  if (Object.keys(metadata).length > 0) {
+    header.__metadata__ = Object.fromEntries(Object.entries(metadata).sort(([a], [b]) => (a < b ? -1 : 1)))
+  }
+  for (const name of names) {
+    const t = tensors.get(name)!
+    header[name] = { dtype: codes[t.dtype], shape: t.dims, data_offsets: [at, at + t.data.byteLength] }
+    at += t.data.byteLength
+  }
+  const json = new TextEncoder().encode(JSON.stringify(header))
+  const padded = Math.ceil(json.length / 8) * 8
+  const bytes = new Uint8Array(8 + padded + at)
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(padded), true)
+  bytes.fill(32, 8, 8 + padded)
+  bytes.set(json, 8)
+  let offset = 8 + padded
+  for (const name of names) {
+    const raw = toBytes(tensors.get(name)!.data)
+    bytes.set(raw, offset)
+    offset += raw.byteLength
+  }
+  return bytes
+}

@@ -1,0 +1,108 @@
+import { closeSync, openSync, readSync } from 'node:fs'
+import { dirname, isAbsolute, relative, resolve } from 'node:path'
+import type { Pool, Tensors } from '../engine/engine.js'
+import { engineOf } from '../engine/node/pool.js'
+import { LetheError } from '../errors.js'
+import { writeFileAtomic } from '../files/atomic-node.js'
+import { sha256Hex } from '../files/digest-node.js'
+import { readFileBytes } from '../files/read-node.js'
+import { type Network, openNetwork } from '../network/network.js'
+import { type Model, readModel, writeModel } from '../onnx/model.js'
+import type { ReadExternal } from '../onnx/tensor-proto.js'
+import { type DataType, numberAt, numberToHalf, type Tensor } from '../tensor/tensor.js'
+
+/** A model file: its bytes read, its SHA-256, and where it lies. */
+export interface ModelFile {
+  readonly path: string
+  readonly model: Model
+  /** SHA-256 of the file, hex. External data is covered by its own reading, not by this digest. */
+  readonly digest: string
+}
+
+/** Model of a file, with external data from the same folder. Throws `not-found`, `unreadable` and what `readModel` throws. */
+export async function loadModel(path: string): Promise<ModelFile> {
+  const bytes = await readFileBytes(path)
+  return {
+    path,
+    model: readModel(bytes, { readExternal: externalIn(dirname(resolve(path))) }),
+    digest: sha256Hex(bytes),
+  }
+}
+
+/** Reads external tensor data of a model, never outside the model's own folder. */
+function externalIn(folder: string): ReadExternal {
+  return (location, offset, length) => {
+    const path = resolve(folder, location)
+    const inside = relative(folder, path)
+    if (inside.startsWith('..') || isAbsolute(inside)) {
+      throw new LetheError(
+        'model-unsupported',
+        `The model names external data outside its folder ("${location}"); this is refused.`,
+      )
+    }
+    if (length === undefined) throw new LetheError('model-truncated', `External data "${location}" has no length.`)
+    const bytes = new Uint8Array(length)
+    const file = openExternal(path, location)
+    try {
+      const got = readSync(file, bytes, 0, length, offset)
+      if (got === length) return bytes
+      throw new LetheError(
+        'model-truncated',
+        `External data "${location}" ends early: ${got} of ${length} bytes at ${offset}.`,
+      )
+    } finally {
+      closeSync(file)
+    }
+  }
+}
+
+function openExternal(path: string, location: string): number {
+  try {
+    return openSync(path, 'r')
+  } catch (cause) {
+    throw new LetheError('not-found', `The model's external data "${location}" is not beside it.`, {}, { cause })
+  }
+}
+
+/** Opens the network of a model file on a pool, traced on the sample. */
+export function openModelNetwork(
+  file: ModelFile,
+  pool: Pool,
+  options: { output?: string; sample?: Tensors } = {},
+): Promise<Network> {
+  return openNetwork(file.model.graph, engineOf(pool), options)
+}
+
+/** Writes the model with new float32 values of some parameters, each in its own element type. Returns the file's SHA-256. */
+export async function saveModel(
+  file: ModelFile,
+  changed: ReadonlyMap<string, Float32Array>,
+  path: string,
+): Promise<string> {
+  const tensors = new Map(
+    [...changed].map(([name, next]) => [name, retyped(file.model.graph.initializers.get(name), next)]),
+  )
+  const bytes = writeModel(file.model, tensors)
+  await writeFileAtomic(path, bytes)
+  return sha256Hex(bytes)
+}
+
+/** New values in the element type of the old tensor; entries that did not change keep their very bits. */
+function retyped(old: Tensor | undefined, next: Float32Array): Tensor {
+  if (!old) throw new LetheError('internal', 'A changed parameter is no initializer of the file.')
+  if (old.dtype === 'float32') return { dtype: 'float32', dims: old.dims, data: next }
+  const data = old.data.slice() as Float64Array | Uint16Array
+  for (let i = 0; i < next.length; i++) {
+    if (Math.fround(numberAt(old, i)) !== next[i]) data[i] = encode(old.dtype, next[i]!)
+  }
+  return { dtype: old.dtype, dims: old.dims, data } as Tensor
+}
+
+function encode(dtype: DataType, value: number): number {
+  if (dtype === 'float64') return value
+  if (dtype === 'float16') return numberToHalf(value)
+  throw new LetheError(
+    'model-unsupported',
+    `Weights of type ${dtype} cannot be written back; export the model in float32 or float16.`,
+  )
+}
