@@ -23,10 +23,3 @@ export function smallExamples(
     },
   }
 }
-
-/** FNV-1a over the characters of an id. */
-export function hash(id: string): bigint {
-  let h = 0xcbf29ce484222325n
-  for (const c of id) h = ((h ^ BigInt(c.codePointAt(0)!)) * 0x100000001b3n) & 0xffffffffffffffffn
-  return h
-}

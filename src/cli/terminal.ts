@@ -37,11 +37,8 @@ export function createTerminal(
     },
     progress(label, unit = 'examples') {
       const begin = now()
-      let first: Progress | undefined
       let shown = 0
       return (at) => {
-        // Resumed work starts above zero: the rate counts from there.
-        first ??= at.done < at.total ? { done: 0, total: at.total } : at
         const isLast = at.done >= at.total
         const isTty = stderr.isTTY === true
         if (!isLast && now() - shown < (isTty ? redrawEveryMs : plainEveryMs)) return
@@ -61,8 +58,13 @@ export function createTerminal(
 }
 
 /** `importance  12,800 / 50,000 examples  1,203 examples/s  31 s left`. */
-export function progressLine(label: string, { done, total }: Progress, seconds: number, unit: string): string {
-  const rate = done / Math.max(seconds, 1e-3)
+export function progressLine(
+  label: string,
+  { done, total, resumedFrom = 0 }: Progress,
+  seconds: number,
+  unit: string,
+): string {
+  const rate = (done - resumedFrom) / Math.max(seconds, 1e-3)
   const left = done < total ? `${duration((total - done) / Math.max(rate, 1e-9))} left` : `in ${duration(seconds)}`
   return `${label}  ${count(done)} / ${count(total)} ${unit}  ${count(rate)} ${unit}/s  ${left}`
 }

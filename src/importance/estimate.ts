@@ -21,8 +21,6 @@ export interface EstimateOptions extends WorkOptions {
   /** Time between checkpoints. Default 10 s. */
   readonly checkpointEveryMs?: number
   readonly now?: () => number
-  /** Order-independent hash of an id (`grouped`). */
-  readonly hash: (id: string) => bigint
 }
 
 /**
@@ -36,12 +34,12 @@ export async function estimateImportance(
   network: Network,
   pool: Pool,
   examples: Examples,
-  options: EstimateOptions,
+  options: EstimateOptions = {},
 ): Promise<Importance> {
   checkLabels(examples, network.classes)
   const estimator = findEstimator(options.settings?.estimator ?? 'exact')
   const settings = estimator.settle(options.settings ?? { estimator: 'exact' })
-  const plan = estimator.plan(examples, settings, options.hash)
+  const plan = estimator.plan(examples, settings)
   const wanted = options.parameters ?? new Set(network.parameters.map((p) => p.name))
   const { program, oneByOne } = await makeProgram(network, estimator.form, wanted, options.microBatch)
   const state = restore(await options.checkpoint?.load(), program.outputs.keys(), plan.length)
@@ -49,14 +47,15 @@ export async function estimateImportance(
   const now = options.now ?? Date.now
   let saved = now()
   let done = plan.slice(0, state.next).reduce((n, u) => n + u.rows.length, 0)
-  if (done > 0) options.onProgress?.({ done, total: examples.size })
+  const resumedFrom = done
+  if (done > 0) options.onProgress?.({ done, total: examples.size, resumedFrom })
   try {
     const work = (unit: WorkUnit): Promise<UnitResult> =>
       runUnit(unit, program, session, examples, estimator.form, oneByOne)
     for await (const result of inOrder(plan.slice(state.next), work, pool.workers * 2, options.signal)) {
       addUnit(state, result)
       done += result.unit.rows.length
-      options.onProgress?.({ done, total: examples.size })
+      options.onProgress?.({ done, total: examples.size, resumedFrom })
       if (options.checkpoint && now() - saved > (options.checkpointEveryMs ?? 10_000)) {
         await options.checkpoint.save(snapshot(state))
         saved = now()

@@ -1,3 +1,4 @@
+import { idHash } from '../data/split.js'
 import { LetheError } from '../errors.js'
 import { readSafetensors, writeSafetensors } from '../safetensors/safetensors.js'
 import type { Tensor } from '../tensor/tensor.js'
@@ -105,15 +106,15 @@ function json(text: string | undefined): unknown {
 }
 
 /** Sorted hashes of ids. */
-export function hashIds(ids: Iterable<string>, hash: (id: string) => bigint): BigUint64Array {
-  return BigUint64Array.from(ids, hash).sort()
+export function hashIds(ids: Iterable<string>): BigUint64Array {
+  return BigUint64Array.from(ids, idHash).sort()
 }
 
 /** Ids that the store was not made from; empty where the store keeps no hashes. */
-export function unseenIds(store: Store, ids: Iterable<string>, hash: (id: string) => bigint): string[] {
+export function unseenIds(store: Store, ids: Iterable<string>): string[] {
   if (store.ids.length === 0) return []
   const known = new Set(store.ids)
-  return [...ids].filter((id) => !known.has(hash(id)))
+  return [...ids].filter((id) => !known.has(idHash(id)))
 }
 
 /** Throws `store-mismatch` where the store was made from another model or for another output. */

@@ -6,7 +6,7 @@ import { inFloat32 } from '../graph/float32.js'
 import type { Graph } from '../graph/graph.js'
 import { type Untied, untie } from '../graph/untie.js'
 import type { DataType, Tensor } from '../tensor/tensor.js'
-import { allocate, sizeOf } from '../tensor/tensor.js'
+import { allocate, isFloat, sizeOf } from '../tensor/tensor.js'
 import { type StaticGraph, specialise, type Trace, trace } from '../trace/trace.js'
 
 /** An input of the model as data must provide it: shape without the batch axis. */
@@ -95,6 +95,15 @@ export function declaredInputs(graph: Graph): InputSpec[] {
     })
     return { name: input.name, dtype: input.dtype ?? 'float32', dims }
   })
+}
+
+/** Declared inputs as data must fill them: float32 where the file has another float type, −1 for axes without a number. */
+export function looseInputs(graph: Graph): InputSpec[] {
+  return graph.inputs.map(({ name, dtype = 'float32', dims }) => ({
+    name,
+    dtype: isFloat(dtype) ? 'float32' : dtype,
+    dims: dims.slice(1).map((d) => (typeof d === 'number' && d > 0 ? d : -1)),
+  }))
 }
 
 /** Three examples of numbers in [−1, 1) (zeros for integers), the same every time. */

@@ -32,7 +32,7 @@ const bad = (what: string): LetheError => new LetheError('data-format', `The saf
 /**
  * Tensors and metadata of the bytes of a safetensors file; data shares the bytes' memory where it is aligned.
  * Throws `data-format` for a header, type, shape or offset that does not hold together. Format: 8 bytes of header length
- * (little-endian), a JSON header of name → {dtype, shape, data_offsets}, then the data.
+ * (little-endian), a JSON header of name → {dtype, shape, data_offsets}, then the data, which the tensors fill without gaps.
  */
 export function readSafetensors(bytes: Uint8Array): Safetensors {
   if (bytes.length < 8) throw bad('is shorter than its header length')
@@ -51,9 +51,20 @@ export function readSafetensors(bytes: Uint8Array): Safetensors {
       spans.push(span)
     }
   }
-  spans.sort((a, b) => a[0] - b[0])
-  if (spans.some(([start], i) => i > 0 && start < spans[i - 1]![1])) throw bad('has tensors that overlap')
+  checkSpans(spans, data.length)
   return { tensors, metadata }
+}
+
+/** The data is filled from its first to its last byte, each byte by one tensor. */
+function checkSpans(spans: [number, number][], sizeBytes: number): void {
+  spans.sort((a, b) => a[0] - b[0] || a[1] - b[1])
+  let filled = 0
+  for (const [start, end] of spans) {
+    if (start < filled) throw bad('has tensors that overlap')
+    if (start > filled) throw bad(`has ${start - filled} bytes that belong to no tensor`)
+    filled = end
+  }
+  if (filled < sizeBytes) throw bad(`has ${sizeBytes - filled} bytes that belong to no tensor`)
 }
 
 function parseHeader(bytes: Uint8Array): Record<string, unknown> {
@@ -67,7 +78,7 @@ function parseHeader(bytes: Uint8Array): Record<string, unknown> {
 }
 
 function readMetadata(entry: unknown): Record<string, string> {
-  if (typeof entry !== 'object' || entry === null) throw bad('has metadata that is no object')
+  if (typeof entry !== 'object' || entry === null || Array.isArray(entry)) throw bad('has metadata that is no object')
   return Object.fromEntries(
     Object.entries(entry).map(([key, value]) => {
       if (typeof value !== 'string') throw bad(`has metadata "${key}" that is no text`)
@@ -77,7 +88,12 @@ function readMetadata(entry: unknown): Record<string, string> {
 }
 
 function readEntry(name: string, entry: unknown, data: Uint8Array): { tensor: Tensor; span: [number, number] } {
-  const { dtype: code, shape, data_offsets: offsets } = (entry ?? {}) as Record<string, unknown>
+  if (typeof entry !== 'object' || entry === null) throw bad(`has tensor "${name}" with a damaged entry`)
+  const {
+    dtype: code,
+    shape,
+    data_offsets: offsets,
+  }: { dtype?: unknown; shape?: unknown; data_offsets?: unknown } = entry
   const dtype = typeof code === 'string' ? typeOf.get(code) : undefined
   if (!dtype) throw bad(`has tensor "${name}" of the unknown type ${String(code)}`)
   if (!isCounts(shape) || !isCounts(offsets) || offsets.length !== 2)
@@ -93,36 +109,42 @@ function isCounts(value: unknown): value is number[] {
   return Array.isArray(value) && value.every((v) => Number.isSafeInteger(v) && v >= 0)
 }
 
-/** Bytes of a safetensors file: names sorted, so that the same tensors give the same bytes; data aligned to 8 bytes. */
+/**
+ * Bytes of a safetensors file. The same tensors and metadata give the same bytes, in whatever order they come: widest
+ * elements first, then by name, so that every tensor is aligned without the gaps that the format forbids.
+ * Throws `data-format` where two tensors have one name, or one is called `__metadata__`.
+ */
 export function writeSafetensors(
-  tensors: ReadonlyMap<string, Tensor>,
+  tensors: Iterable<readonly [string, Tensor]>,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array {
-  // Widest elements first keeps every tensor aligned without gaps, which the format does not allow.
-  const names = [...tensors.keys()].sort(
-    (a, b) => bytesPerElement(tensors.get(b)!.dtype) - bytesPerElement(tensors.get(a)!.dtype) || (a < b ? -1 : 1),
+  const sorted = [...tensors].sort(
+    ([a, t], [b, u]) => bytesPerElement(u.dtype) - bytesPerElement(t.dtype) || byName(a, b),
   )
-  let at = 0
-  const header: Record<string, unknown> = {}
+  const entries: [string, unknown][] = []
   if (Object.keys(metadata).length > 0) {
-    header.__metadata__ = Object.fromEntries(Object.entries(metadata).sort(([a], [b]) => (a < b ? -1 : 1)))
+    entries.push(['__metadata__', Object.fromEntries(Object.entries(metadata).sort(([a], [b]) => byName(a, b)))])
   }
-  for (const name of names) {
-    const t = tensors.get(name)!
-    header[name] = { dtype: codes[t.dtype], shape: t.dims, data_offsets: [at, at + t.data.byteLength] }
+  let at = 0
+  for (const [name, t] of sorted) {
+    entries.push([name, { dtype: codes[t.dtype], shape: t.dims, data_offsets: [at, at + t.data.byteLength] }])
     at += t.data.byteLength
   }
-  const json = new TextEncoder().encode(JSON.stringify(header))
-  const padded = Math.ceil(json.length / 8) * 8
-  const bytes = new Uint8Array(8 + padded + at)
-  new DataView(bytes.buffer).setBigUint64(0, BigInt(padded), true)
-  bytes.fill(32, 8, 8 + padded)
+  if (new Set(entries.map(([name]) => name)).size < entries.length) throw bad('would have two entries of one name')
+  const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries(entries)))
+  const start = 8 + Math.ceil(json.length / 8) * 8
+  const bytes = new Uint8Array(start + at)
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(start - 8), true)
+  bytes.fill(32, 8, start)
   bytes.set(json, 8)
-  let offset = 8 + padded
-  for (const name of names) {
-    const raw = toBytes(tensors.get(name)!.data)
-    bytes.set(raw, offset)
-    offset += raw.byteLength
+  at = start
+  for (const [, t] of sorted) {
+    bytes.set(toBytes(t.data), at)
+    at += t.data.byteLength
   }
   return bytes
+}
+
+function byName(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0
 }

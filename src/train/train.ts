@@ -1,3 +1,4 @@
+import { uniforms } from '../data/random.js'
 import type { Pool, Tensors } from '../engine/engine.js'
 import { throwIfCancelled } from '../engine/in-order.js'
 import { LetheError } from '../errors.js'
@@ -25,8 +26,6 @@ export interface TrainOptions {
   readonly schedule?: string
   readonly augmentation?: Augmentation
   readonly seed: number
-  /** Makes the randomness of one epoch, so that a resumed training repeats it. */
-  readonly random: (seed: number) => Random
   readonly onStep?: (at: { done: number; total: number; epoch: number; loss: number }) => void
   readonly signal?: AbortSignal
   /** Kept after every epoch. */
@@ -64,7 +63,8 @@ export async function train(network: Network, pool: Pool, examples: Examples, op
   const image = imageDims(network)
   try {
     for (let epoch = state.epoch; epoch < options.epochs; epoch++) {
-      const random = options.random(options.seed * 100_003 + epoch)
+      // A stream of its own for each epoch, so that a resumed training repeats it.
+      const random = uniforms(options.seed * 100_003 + epoch)
       const order = shuffled(examples.size, random)
       for (let step = 0; step < stepsPerEpoch; step++) {
         throwIfCancelled(options.signal)
@@ -174,9 +174,7 @@ async function batchFeeds(
 
 /** Copies, because feeds are handed over to a worker. */
 function copies(weights: ReadonlyMap<string, Tensor>): Record<string, Tensor> {
-  return Object.fromEntries(
-    [...weights].map(([name, t]) => [name, { ...t, data: t.data.slice() } as Tensor]),
-  )
+  return Object.fromEntries([...weights].map(([name, t]) => [name, { ...t, data: t.data.slice() } as Tensor]))
 }
 
 function average(target: Float32Array, values: readonly Float32Array[]): void {

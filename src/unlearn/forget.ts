@@ -10,7 +10,7 @@ import { dampen, type LayerChange, type Strength } from './dampen.js'
 import { forgetShares, type Shares, shareHistogram, shareQuantiles } from './shares.js'
 import { findStrength, type SearchResult } from './strength.js'
 import { type Task, targetOf } from './target.js'
-import { type Answers, type ProbeScore, type Trial, upperFall } from './trial.js'
+import { type Answers, fallBetween, type ProbeScore, type Trial } from './trial.js'
 
 /** Samples that candidate strengths are tried on; none of them may be data that the result is judged by. */
 export interface Probes {
@@ -89,14 +89,14 @@ export async function planForgetting(network: Network, pool: Pool, request: Forg
           })
         : fixedResult(await bench.evaluate(fixedStrength(strength, shares)), target.distance)
     const { changed, layers } = dampen(weights, shares, result.chosen.strength)
-    const fall = result.chosen.worstFall
+    const fall = result.chosen.fall
     return {
       strength: result.chosen.strength,
       alpha: result.chosen.strength.share * shares.ratio,
       ratio: shares.ratio,
       target: target.description,
       targetMet: result.targetMet,
-      floor: fall === undefined ? 'not checked' : fall <= keep ? 'kept' : 'broken',
+      floor: fall === undefined ? 'not checked' : fall.value <= keep ? 'kept' : 'broken',
       keep,
       before: bench.before,
       chosen: result.chosen,
@@ -138,7 +138,6 @@ function fixedResult(trial: Trial, distance: (t: Trial) => number): SearchResult
     chosen: trial,
     trials: [trial],
     targetMet: distance(trial) <= 0,
-    floor: trial.worstFall === undefined ? 'not checked' : 'kept',
     alternatives: [],
   }
 }
@@ -171,7 +170,7 @@ async function openBench(
     const [forget, retain, unseen] = [await run(probes.forget), await run(probes.retain), await run(probes.unseen)]
     const falls = (['retain', 'unseen'] as const).flatMap((name) => {
       const [old, now] = [base?.[name], (name === 'retain' ? retain : unseen)?.answers]
-      return old && now ? [upperFall(old, now)] : []
+      return old && now ? [fallBetween(old, now)] : []
     })
     return {
       trial: {
@@ -180,7 +179,9 @@ async function openBench(
         forget: forget!.score,
         retain: retain?.score,
         unseen: unseen?.score,
-        worstFall: falls.length > 0 ? Math.max(...falls) : retain || unseen ? 0 : undefined,
+        fall:
+          falls.toSorted((a, b) => b.value - a.value)[0] ??
+          (retain || unseen ? { value: 0, low: 0, high: 0 } : undefined),
       },
       answers: { retain: retain?.answers, unseen: unseen?.answers },
     }

@@ -3,7 +3,7 @@ import type { Strength } from './dampen.js'
 import type { Target, Trial } from './trial.js'
 
 export interface SearchOptions {
-  /** Largest fall of retain accuracy allowed, its interval included; 0.01 is one point. */
+  /** Largest fall of retain accuracy allowed; 0.01 is one point. */
   readonly keep: number
   readonly target: Target
   /** Quantiles of the shares: τ for each fraction of the parameters. */
@@ -16,7 +16,6 @@ export interface SearchResult {
   readonly chosen: Trial
   readonly trials: readonly Trial[]
   readonly targetMet: boolean
-  readonly floor: 'kept' | 'not checked'
   /** The nearest choices that were not taken: reaching the target at what fall, or the best under a wider floor. */
   readonly alternatives: readonly Trial[]
 }
@@ -26,18 +25,25 @@ const coarse = [0.0002, 0.0005, 0.001, 0.002, 0.004, 0.007, 0.012, 0.02, 0.035, 
 const lambdas = [1, 0.3]
 const fineSteps = 5
 
+interface Point {
+  readonly fraction: number
+  readonly trial: Trial
+}
+
 /**
- * Finds threshold and λ together: a coarse scan over how many parameters are selected, for each λ, then a finer one
- * between the neighbours of the best trials, because the response is neither smooth nor monotonic.
+ * Finds threshold and λ together: a coarse scan over how many parameters are selected, for each λ, then a finer one where
+ * it matters, because the response is neither smooth nor monotonic. Where a trial has reached the target within the floor, the
+ * finer scan looks for the weakest strength that still does; where none has, for the strongest that keeps the floor.
  *
  * Among trials that keep the floor, one that reaches the target with the highest retain accuracy wins; where none does,
  * the one nearest to the target. Without a probe the floor is not checked and the weakest strength that reaches the target wins.
  * Throws `strength-void` where not even the strongest setting selects a weight.
  */
 export async function findStrength(options: SearchOptions): Promise<SearchResult> {
+  const { keep, target } = options
   const trials: Trial[] = []
   const seen = new Set<string>()
-  const planned = lambdas.length * (coarse.length + fineSteps * 2)
+  const planned = lambdas.length * (coarse.length + fineSteps)
   const attempt = async (fraction: number, lambda: number): Promise<Trial | undefined> => {
     const share = Math.min(options.quantiles([fraction])[0]!, 0.999)
     const key = `${share}:${lambda}`
@@ -49,8 +55,10 @@ export async function findStrength(options: SearchOptions): Promise<SearchResult
     return trial
   }
 
+  const lines = new Map<number, Point[]>()
   for (const lambda of lambdas) {
-    const line: { fraction: number; trial: Trial }[] = []
+    const line: Point[] = []
+    lines.set(lambda, line)
     for (const fraction of coarse) {
       const trial = await attempt(fraction, lambda)
       if (!trial) continue
@@ -63,16 +71,20 @@ export async function findStrength(options: SearchOptions): Promise<SearchResult
       )
         break
     }
-    for (const [from, to] of intervals(line, options)) {
-      let [low, high] = [from, to]
-      for (let i = 0; i < fineSteps; i++) {
-        const middle = Math.sqrt(low * high)
-        const trial = await attempt(middle, lambda)
-        if (!trial) break
-        // Move towards the weakest selection that reaches the target, else to the strongest that keeps the floor.
-        if (options.target.distance(trial) <= 0 || !keepsFloor(trial, options.keep)) high = middle
-        else low = middle
-      }
+  }
+  const isReached = trials.some((t) => keepsFloor(t, keep) && target.distance(t) <= 0)
+  for (const [lambda, line] of lines) {
+    const found = isReached
+      ? crossing(line, (t) => target.distance(t) <= 0)
+      : crossing(line, (t) => !keepsFloor(t, keep))
+    if (!found) continue
+    let [low, high] = found
+    for (let i = 0; i < fineSteps && high / low > 1.01; i++) {
+      const middle = Math.sqrt(low * high)
+      const trial = await attempt(middle, lambda)
+      if (!trial) break
+      if (isReached ? target.distance(trial) <= 0 : !keepsFloor(trial, keep)) high = middle
+      else low = middle
     }
   }
   if (trials.every((t) => t.selected === 0)) {
@@ -87,22 +99,18 @@ export async function findStrength(options: SearchOptions): Promise<SearchResult
 function choose(trials: readonly Trial[], { keep, target }: SearchOptions): SearchResult {
   const usable = trials.filter((t) => keepsFloor(t, keep))
   const reached = usable.filter((t) => target.distance(t) <= 0)
+  const isChecked = trials.some((t) => t.fall !== undefined)
   const byRetain = (a: Trial, b: Trial): number => quality(b) - quality(a) || a.selected - b.selected
   const byDistance = (a: Trial, b: Trial): number => target.distance(a) - target.distance(b) || byRetain(a, b)
-  const weakest = (a: Trial, b: Trial): number => a.selected - b.selected
-  const checked = trials.some((t) => t.worstFall !== undefined)
-  const chosen =
-    reached.sort(checked ? byRetain : weakest)[0] ??
-    usable.toSorted(byDistance)[0] ??
-    trials.toSorted((a, b) => (a.worstFall ?? 0) - (b.worstFall ?? 0))[0]!
-  const beyond = trials.filter((t) => !keepsFloor(t, keep)).sort((a, b) => (a.worstFall ?? 0) - (b.worstFall ?? 0))
+  const byDamage = (a: Trial, b: Trial): number =>
+    (a.fall?.value ?? 0) - (b.fall?.value ?? 0) || a.selected - b.selected
+  const best = reached.toSorted(isChecked ? byRetain : byDamage)[0]
+  const beyond = trials.filter((t) => !keepsFloor(t, keep)).sort(byDamage)
   return {
-    chosen,
+    chosen: best ?? usable.toSorted(byDistance)[0] ?? trials.toSorted(byDamage)[0]!,
     trials,
-    targetMet: reached.length > 0,
-    floor: checked ? 'kept' : 'not checked',
-    alternatives:
-      reached.length > 0 ? [] : [...beyond.filter((t) => target.distance(t) <= 0).slice(0, 1), ...beyond.slice(0, 1)],
+    targetMet: best !== undefined,
+    alternatives: best ? [] : [...beyond.filter((t) => target.distance(t) <= 0).slice(0, 1), ...beyond.slice(0, 1)],
   }
 }
 
@@ -112,28 +120,18 @@ function quality(t: Trial): number {
 }
 
 function keepsFloor(t: Trial, keep: number): boolean {
-  return t.worstFall === undefined || t.worstFall <= keep
+  return t.fall === undefined || t.fall.value <= keep
 }
 
-function isBroken(t: Trial, keep: number): boolean {
-  return t.worstFall !== undefined && t.worstFall > 5 * keep
-}
-
-/** True once selecting more leads nowhere: far below the floor twice with the target reached, or five times in any case. */
+/** True once selecting more leads nowhere: beyond the floor with the target reached, or far beyond it five times. */
 function isPointless(line: readonly Trial[], { keep, target }: SearchOptions): boolean {
   const last = line.at(-1)!
-  const needed = target.distance(last) <= 0 ? 2 : 5
-  return line.length >= needed && line.slice(-needed).every((t) => isBroken(t, keep))
+  if (!keepsFloor(last, 2 * keep) && target.distance(last) <= 0) return true
+  return line.length >= 5 && line.slice(-5).every((t) => !keepsFloor(t, 5 * keep))
 }
 
-/** Intervals of fractions worth a finer scan: where the target is crossed, and where the floor is. */
-function intervals(line: readonly { fraction: number; trial: Trial }[], options: SearchOptions): [number, number][] {
-  const found: [number, number][] = []
-  for (let i = 1; i < line.length; i++) {
-    const [a, b] = [line[i - 1]!, line[i]!]
-    const crossesTarget = options.target.distance(a.trial) > 0 && options.target.distance(b.trial) <= 0
-    const crossesFloor = keepsFloor(a.trial, options.keep) && !keepsFloor(b.trial, options.keep)
-    if (crossesTarget || crossesFloor) found.push([a.fraction, b.fraction])
-  }
-  return found.slice(0, 2)
+/** Fractions of the first two neighbours between which a condition begins to hold. */
+function crossing(line: readonly Point[], holds: (t: Trial) => boolean): [number, number] | undefined {
+  const i = line.findIndex((p, at) => at > 0 && holds(p.trial) && !holds(line[at - 1]!.trial))
+  return i > 0 ? [line[i - 1]!.fraction, line[i]!.fraction] : undefined
 }

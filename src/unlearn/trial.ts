@@ -7,8 +7,8 @@ export interface Trial {
   readonly forget: ProbeScore
   readonly retain: ProbeScore | undefined
   readonly unseen: ProbeScore | undefined
-  /** Upper end of the 95 % interval of the fall of retain accuracy (the worse of retain and unseen); undefined without probe. */
-  readonly worstFall: number | undefined
+  /** Fall of accuracy on what stays (the worse of retain and unseen), with its interval; undefined without probe. */
+  readonly fall: Fall | undefined
 }
 
 export interface ProbeScore {
@@ -26,11 +26,18 @@ export interface Target {
 /** One correct (1) or wrong (0) answer an example. */
 export type Answers = Uint8Array
 
+/** How far accuracy fell between two models on the same examples (negative: it rose), with its 95 % interval. */
+export interface Fall {
+  readonly value: number
+  readonly low: number
+  readonly high: number
+}
+
 /**
- * Upper end of the 95 % interval of the fall in accuracy between two models on the same examples, from the paired changes:
- * fall + 1.96·√(var/n), var the variance of (before − after) over examples.
+ * Fall in accuracy from the paired changes: mean of d = before − after over examples, ± 1.96·√(var d / n). Pairing makes the
+ * interval far narrower than those of the two accuracies.
  */
-export function upperFall(before: Answers, after: Answers): number {
+export function fallBetween(before: Answers, after: Answers): Fall {
   const n = before.length
   let sum = 0
   let squares = 0
@@ -39,6 +46,7 @@ export function upperFall(before: Answers, after: Answers): number {
     sum += d
     squares += d * d
   }
-  const mean = sum / n
-  return mean + 1.96 * Math.sqrt(Math.max(0, squares / n - mean * mean) / n)
+  const value = sum / n
+  const half = 1.96 * Math.sqrt(Math.max(0, squares / n - value * value) / n)
+  return { value, low: value - half, high: value + half }
 }

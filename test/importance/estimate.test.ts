@@ -5,7 +5,7 @@ import type { Importance } from '../../src/importance/importance.js'
 import type { Resumable } from '../../src/importance/resume.js'
 import { type Examples, pick } from '../../src/network/examples.js'
 import { type Network, openNetwork } from '../../src/network/network.js'
-import { hash, smallExamples } from '../small-examples.js'
+import { smallExamples } from '../small-examples.js'
 import { mlpGraph } from '../small-graphs.js'
 
 const one = createPool({ workers: 1 })
@@ -17,7 +17,7 @@ beforeAll(async () => {
 afterAll(() => Promise.all([one.close(), two.close()]))
 
 const estimate = (examples: Examples, settings = {}, pool = one): Promise<Importance> =>
-  estimateImportance(network, pool, examples, { hash, settings: { estimator: 'exact', ...settings } })
+  estimateImportance(network, pool, examples, { settings: { estimator: 'exact', ...settings } })
 
 /** Largest difference over the largest entry, over all parameters. */
 function distance(a: Importance, b: ReadonlyMap<string, Float64Array>): number {
@@ -55,7 +55,7 @@ describe('exact importances', () => {
   })
   it('of a Softmax model are those of its scores', async () => {
     const probabilities = await openNetwork(mlpGraph({ end: 'Softmax' }), engineOf(one))
-    const a = await estimateImportance(probabilities, one, smallExamples(20), { hash })
+    const a = await estimateImportance(probabilities, one, smallExamples(20))
     expect(distance(a, (await estimate(smallExamples(20))).sums)).toBeLessThan(1e-6)
   })
   it('add over disjoint sets', async () => {
@@ -156,7 +156,6 @@ describe('long work', () => {
     }
     const abort = new AbortController()
     const stopped = estimateImportance(network, one, examples, {
-      hash,
       checkpoint,
       signal: abort.signal,
       onProgress: ({ done }) => {
@@ -167,7 +166,6 @@ describe('long work', () => {
     expect(kept).toBeDefined()
     const begun: number[] = []
     const resumed = await estimateImportance(network, one, examples, {
-      hash,
       checkpoint,
       onProgress: ({ done }) => begun.push(done),
     })
@@ -178,7 +176,7 @@ describe('long work', () => {
   it('refuses a checkpoint of other work', async () => {
     const bytes = new TextEncoder().encode('{"next":1,"lossSum":0,"names":[["other",1]]}\n12345678')
     const checkpoint: Resumable = { load: async () => bytes, save: async () => {}, remove: async () => {} }
-    await expect(estimateImportance(network, one, smallExamples(8), { hash, checkpoint })).rejects.toMatchObject({
+    await expect(estimateImportance(network, one, smallExamples(8), { checkpoint })).rejects.toMatchObject({
       code: 'checkpoint-mismatch',
     })
   })

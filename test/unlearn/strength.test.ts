@@ -6,7 +6,7 @@ import { checkStrength } from '../../src/unlearn/forget.js'
 import { forgetShares, shareQuantiles } from '../../src/unlearn/shares.js'
 import { findStrength } from '../../src/unlearn/strength.js'
 import { targetOf } from '../../src/unlearn/target.js'
-import { type Trial, upperFall } from '../../src/unlearn/trial.js'
+import { fallBetween, type Trial } from '../../src/unlearn/trial.js'
 
 const importance = (sum: readonly number[], count: number): Importance => ({
   sums: new Map([['w', Float64Array.from(sum)]]),
@@ -84,10 +84,12 @@ describe('forget shares', () => {
 describe('the interval of a fall', () => {
   it('is zero where no answer changed and covers the change otherwise', () => {
     const right = new Uint8Array(1000).fill(1)
-    expect(upperFall(right, right)).toBe(0)
+    expect(fallBetween(right, right)).toEqual({ value: 0, low: 0, high: 0 })
     const some = right.slice().fill(0, 0, 10)
-    expect(upperFall(right, some)).toBeGreaterThan(0.01)
-    expect(upperFall(right, some)).toBeLessThan(0.02)
+    const { value, low, high } = fallBetween(right, some)
+    expect(value).toBe(0.01)
+    expect(high - value).toBeCloseTo(1.96 * Math.sqrt((0.01 * 0.99) / 1000), 10)
+    expect(value - low).toBeCloseTo(high - value, 10)
   })
 })
 
@@ -102,7 +104,7 @@ function response(needed: number, broken: number): (s: Strength) => Promise<Tria
       forget: { accuracy: forget, loss: 1, size: 100 },
       retain: { accuracy: 0.95 - fall, loss: 0.1, size: 1000 },
       unseen: undefined,
-      worstFall: fall,
+      fall: { value: fall, low: fall, high: fall },
     }
   }
 }
@@ -118,7 +120,7 @@ describe('the search for a strength', () => {
     })
     expect(result.targetMet).toBe(true)
     expect(result.chosen.forget.accuracy).toBeLessThanOrEqual(0.002)
-    expect(result.chosen.worstFall).toBeLessThanOrEqual(0.01)
+    expect(result.chosen.fall?.value).toBeLessThanOrEqual(0.01)
   })
   it('keeps the floor where target and floor cannot both be met, and names the nearest choices', async () => {
     const result = await findStrength({
@@ -128,7 +130,7 @@ describe('the search for a strength', () => {
       evaluate: response(0.4, 0.6),
     })
     expect(result.targetMet).toBe(false)
-    expect(result.chosen.worstFall).toBeLessThanOrEqual(0.01)
+    expect(result.chosen.fall?.value).toBeLessThanOrEqual(0.01)
     expect(result.alternatives.length).toBeGreaterThan(0)
     expect(result.alternatives[0]!.forget.accuracy).toBeLessThanOrEqual(0.002)
   })

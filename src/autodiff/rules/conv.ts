@@ -1,7 +1,7 @@
 import type { Val } from '../../graph/emitter.js'
 import { int, ints } from '../../graph/graph.js'
 import { sizeOf } from '../../tensor/tensor.js'
-import { sumOfSquares } from '../ones.js'
+import { onesRow } from '../ones.js'
 import { dy, input, intOf, intsOf, type Rule, type RuleContext, refuse, textOf } from '../rule.js'
 
 /** Convolutions. Letters: x [N, C, *S], w [O, C/G, *K], y [N, O, *Q], G groups, P = ∏Q positions. ONNX Conv-11. */
@@ -137,10 +137,21 @@ function weightGradient(c: RuleContext): Val {
   if (c.form === 'each' && c.isShared(0)) refuse(c, 'a constant input and a weight')
   const { N, C, O, G, P, window } = shapes(c)
   if (c.form === 'each') {
-    const products = productsEach(c).map((m) => c.e.reshape(m, [N, O, C / G, 1]))
-    return c.e.reshape(c.e.concat(products, 3), [N, O, C / G, ...window.kernel])
+    const products = productsEach(c)
+    return weightLayout(
+      c,
+      products.map((m) => c.e.reshape(m, [N, m.dims.slice(1).reduce((a, b) => a * b, 1)])),
+      [N],
+    )
   }
-  // Batch gradient: the batch joins the positions in the contraction, one product an offset.
+  // Few positions and many channels: a product for each example would be larger than what goes into it, so the batch joins
+  // the positions in the contraction. Otherwise products of one example stay in cache and are summed.
+  if (P > O)
+    return weightLayout(
+      c,
+      productsEach(c).map((m) => sumOver(c, m)),
+      [],
+    )
   const spatial = window.kernel.map((_, i) => i + 2)
   const g = c.e.reshape(c.e.transpose(dy(c), [1, 0, ...spatial]), [G, O / G, N * P])
   const products = seenByOffset(c, 'CN').map((x) => {
@@ -150,20 +161,81 @@ function weightGradient(c: RuleContext): Val {
   return c.e.reshape(c.e.concat(products, 2), [O, C / G, ...window.kernel])
 }
 
-/** dy_n·x_nᵀ for every kernel offset, [N, G, O/G, C/G] each. */
-function productsEach(c: RuleContext): Val[] {
-  const { N, C, O, G, P } = shapes(c)
-  const isGrouped = G > 1
-  const g = c.e.reshape(dy(c), isGrouped ? [N, G, O / G, P] : [N, O, P])
-  return seenByOffset(c, 'NC').map((x) => {
-    const flat = c.e.reshape(x, isGrouped ? [N, G, C / G, P] : [N, C, P])
-    return c.e.matmul(g, c.e.swapLast(flat))
-  })
+/** Σ_n (dw_n)², each block of offsets squared and summed by itself: its products stay in cache, and only sums are concatenated. */
+function weightSquares(c: RuleContext): Val {
+  return weightLayout(
+    c,
+    productsEach(c).map((m) => sumOver(c, c.e.mul(m, m))),
+    [],
+  )
 }
 
-/** Σ_n (dw_n)², each offset squared and summed by itself: its products stay in cache, nothing is concatenated but sums. */
-function weightSquares(c: RuleContext): Val {
+/** Σ_n of [N, ...], as a row of ones times it: [P]. Faster than ReduceSum. */
+function sumOver(c: RuleContext, m: Val): Val {
+  const n = m.dims[0]!
+  const size = sizeOf(m.dims.slice(1))
+  return c.e.reshape(c.e.matmul(onesRow(c.e, n), c.e.reshape(m, [n, size])), [size])
+}
+
+/**
+ * Products of cotangent and input for each example. Without groups one block for each offset of the outer kernel axes, the
+ * offsets of the last axis side by side: [N, K_last·C, O], which needs K_last slices where one an offset would need them
+ * all. With groups one block an offset: [N, G, O/G, C/G].
+ */
+function productsEach(c: RuleContext): Val[] {
+  const { N, C, O, G, P } = shapes(c)
+  if (G > 1) {
+    const g = c.e.reshape(dy(c), [N, G, O / G, P])
+    return seenByOffset(c, 'NC').map((x) => c.e.matmul(g, c.e.swapLast(c.e.reshape(x, [N, G, C / G, P]))))
+  }
+  const g = c.e.swapLast(c.e.reshape(dy(c), [N, O, P]))
+  return seenByRow(c).map((x) => c.e.matmul(c.e.reshape(x, [N, x.dims[1]!, P]), g))
+}
+
+/** Blocks of `productsEach`, flattened behind `lead`, as one tensor in the layout of the weight: [...lead, O, C/G, *K]. */
+function weightLayout(c: RuleContext, blocks: readonly Val[], lead: readonly number[]): Val {
   const { C, O, G, window } = shapes(c)
-  const sums = productsEach(c).map((m) => sumOfSquares(c.e, m, [O, C / G, 1]))
-  return c.e.reshape(c.e.concat(sums, 2), [O, C / G, ...window.kernel])
+  const { kernel } = window
+  const n = lead.length
+  if (G > 1) {
+    const columns = blocks.map((m) => c.e.reshape(m, [...lead, O, C / G, 1]))
+    return c.e.reshape(c.e.concat(columns, n + 2), [...lead, O, C / G, ...kernel])
+  }
+  const outer = kernel.slice(0, -1)
+  const rows = blocks.map((m) => c.e.reshape(m, [...lead, 1, kernel.at(-1)!, C, O]))
+  const stacked = c.e.reshape(c.e.concat(rows, n), [...lead, sizeOf(outer), kernel.at(-1)!, C, O])
+  const moved = c.e.transpose(stacked, [...lead.keys(), n + 3, n + 2, n, n + 1])
+  return c.e.reshape(moved, [...lead, O, C, ...kernel])
+}
+
+/**
+ * What each offset of the outer kernel axes sees of x, all offsets of the last axis side by side on the channel axis:
+ * [N, K_last·C, *Q] for each outer offset.
+ */
+function seenByRow(c: RuleContext): Val[] {
+  const { Q, window } = shapes(c)
+  const { kernel, strides, dilations, begin, end } = window
+  const rank = kernel.length
+  const last = rank - 1
+  const padded = c.e.pad(input(c, 0), [0, 0, ...begin], [0, 0, ...end])
+  const range = (offset: number, i: number): [number, number] => {
+    const start = offset * dilations[i]!
+    return [start, start + (Q[i]! - 1) * strides[i]! + 1]
+  }
+  const columns = Array.from({ length: kernel[last]! }, (_, k) => {
+    const [start, stop] = range(k, last)
+    return c.e.slice(padded, [last + 2], [start], [stop], [strides[last]!])
+  })
+  const wide = c.e.concat(columns, 1)
+  const axes = Array.from({ length: last }, (_, i) => i + 2)
+  return offsetsOf(kernel.slice(0, -1)).map((offset) => {
+    const ranges = offset.map((k, i) => range(k, i))
+    return c.e.slice(
+      wide,
+      axes,
+      ranges.map(([start]) => start),
+      ranges.map(([, stop]) => stop),
+      strides.slice(0, last),
+    )
+  })
 }

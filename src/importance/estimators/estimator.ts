@@ -27,7 +27,7 @@ export interface Estimator {
   readonly form: 'squares' | 'sum'
   /** Settings with defaults filled in. Throws `usage` for numbers out of range. */
   readonly settle: (settings: EstimatorSettings) => EstimatorSettings
-  readonly plan: (examples: Examples, settings: EstimatorSettings, hash: (id: string) => bigint) => WorkUnit[]
+  readonly plan: (examples: Examples, settings: EstimatorSettings) => WorkUnit[]
   /** What S is divided by to give I. */
   readonly units: (count: number, plan: readonly WorkUnit[]) => number
   /** Sums of disjoint sets add up to the sum of the whole, and subtract. */

@@ -1,3 +1,4 @@
+import { idHash } from '../../data/split.js'
 import { LetheError } from '../../errors.js'
 import type { Estimator, WorkUnit } from './estimator.js'
 
@@ -23,12 +24,12 @@ export const grouped: Estimator = {
     return { estimator: 'grouped', groupSize }
   },
   units: (count) => count,
-  plan(examples, { groupSize = defaultGroupSize }, hash) {
+  plan(examples, { groupSize = defaultGroupSize }) {
     const byLabel = new Map<number, { row: number; key: bigint }[]>()
     for (let row = 0; row < examples.size; row++) {
       const label = examples.labels[row]!
       const members = byLabel.get(label) ?? []
-      members.push({ row, key: hash(examples.id(row)) })
+      members.push({ row, key: idHash(examples.id(row)) })
       byLabel.set(label, members)
     }
     const labels = [...byLabel.keys()].sort((a, b) => a - b)

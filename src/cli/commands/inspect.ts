@@ -1,0 +1,74 @@
+import { createPool, engineOf } from '../../engine/node/pool.js'
+import { type Inspection, inspect as look } from '../../network/inspect.js'
+import { loadModel } from '../../workspace/model-node.js'
+import type { Verb } from '../command.js'
+import { count, table } from '../terminal.js'
+
+/** `lethe inspect`: what Lethe sees in a model, and what to change in the export where something is missing. */
+export const inspect: Verb = {
+  name: 'inspect',
+  summary: 'show inputs, parameters, loss and the gradient state of every operator',
+  configure: (program) =>
+    program
+      .argument('<model>', 'ONNX file')
+      .option('--output <name>', 'output that holds the class scores, where there are several'),
+  async run(options, args) {
+    const file = await loadModel(args[0]!)
+    const pool = createPool({ workers: 1 })
+    try {
+      const report = await look(file.model.graph, engineOf(pool), { output: options.output as string | undefined })
+      return {
+        json: { model: file.path, sha256: file.digest, producer: file.model.producer, ...report },
+        text: describe(file.path, report),
+      }
+    } finally {
+      await pool.close()
+    }
+  },
+}
+
+function describe(path: string, r: Inspection): string {
+  const dims = (d: readonly unknown[]): string => `[${d.map((x) => x ?? '?').join(', ')}]`
+  const lines = [
+    `${path}  opset ${r.opset}  ${r.ready ? 'ready' : 'not ready'}`,
+    '',
+    ...r.inputs.map((v) => `input   ${v.name} ${dims(v.dims)} ${v.dtype}`),
+    ...r.outputs.map((v) => `output  ${v.name} ${dims(v.dims)} ${v.dtype}`),
+  ]
+  if (r.loss) {
+    const where =
+      r.loss.via === 'logits'
+        ? `on "${r.loss.logits}"`
+        : `on "${r.loss.logits}", before the ${r.loss.via} that makes "${r.loss.output}"`
+    lines.push(`loss    ${r.loss.loss} ${where}${r.classes ? `, ${r.classes} classes` : ''}`)
+  }
+  if (r.exact)
+    lines.push(
+      `exact   ${r.exact === 'batch' ? 'per-example gradients in batches' : 'one example a run (the batch axis cannot be followed): exact, only slower'}`,
+    )
+  lines.push(
+    '',
+    `${r.parameters.length} parameter tensors, ${count(r.parameterCount)} weights; ${r.buffers.length} buffers (never dampened)`,
+    '',
+  )
+  if (r.parameters.length > 0) {
+    lines.push(
+      table(
+        ['parameter', 'shape', 'weights'],
+        r.parameters.map((p) => [p.name, dims(p.dims), count(p.dims.reduce((a, b) => a * b, 1))]),
+      ),
+      '',
+    )
+  }
+  lines.push(
+    table(
+      ['operator', 'nodes', 'gradient'],
+      r.ops.map((o) => [o.op, String(o.count), o.state]),
+    ),
+  )
+  for (const a of r.aliases) lines.push(`alias   ${a.name} is ${a.of}`)
+  for (const u of r.untied) lines.push(`untied  ${u.name} had been merged with ${u.from} and is kept apart`)
+  for (const note of r.notes) lines.push('', `note: ${note}`)
+  for (const problem of r.problems) lines.push('', `problem: ${problem.code}: ${problem.message}`)
+  return lines.join('\n')
+}

@@ -1,0 +1,169 @@
+import { existsSync } from 'node:fs'
+import { readConfig } from '../data/config-node.js'
+import type { Dataset } from '../data/dataset.js'
+import { openDataset } from '../data/open-node.js'
+import type { Split } from '../data/readers/reader.js'
+import type { Selector } from '../data/select.js'
+import { readSelectors } from '../data/select-node.js'
+import { type Preprocessing, preprocessingSchema } from '../data/transforms/preprocessing.js'
+import { preprocessingOf as hubPreprocessing } from '../data/transforms/preprocessor-config.js'
+import { isLetheError, LetheError } from '../errors.js'
+import { readFileBytes } from '../files/read-node.js'
+import { readStore, type Store } from '../importance/store.js'
+import type { StrengthChoice } from '../unlearn/forget.js'
+import { openWorkspace, type Workspace } from '../workspace/workspace-node.js'
+import type { Terminal } from './terminal.js'
+
+export type Options = Readonly<Record<string, unknown>>
+
+/** Options of a verb with those of lethe.json behind them: flags win. */
+export interface Settings {
+  readonly model: string | undefined
+  readonly data: string | undefined
+  readonly test: string | undefined
+  readonly probe: string | undefined
+  readonly format: string | undefined
+  readonly split: Split | undefined
+  readonly output: string | undefined
+  readonly workers: number | undefined
+  readonly preprocessing: Preprocessing | undefined
+}
+
+/** Settings of a command line. Throws `config-invalid`, `usage`. */
+export async function settingsOf(options: Options): Promise<Settings> {
+  const path = text(options.config) ?? (existsSync('lethe.json') ? 'lethe.json' : undefined)
+  const config = path ? await readConfig(path) : {}
+  const hub = text(options.preprocessing)
+  const base = hub ? hubPreprocessing(await readJson(hub)) : config.preprocessing
+  const side = typeof options.resize === 'number' ? { resize: { width: options.resize, height: options.resize } } : {}
+  const flags = {
+    ...side,
+    ...(options.mean !== undefined && { mean: options.mean }),
+    ...(options.std !== undefined && { std: options.std }),
+  }
+  const preprocessing = preprocessingSchema.safeParse({ ...base, ...flags })
+  if (!preprocessing.success)
+    throw new LetheError('usage', `The preprocessing does not fit together: ${preprocessing.error.issues[0]?.message}.`)
+  return {
+    model: text(options.model) ?? config.model,
+    data: text(options.data) ?? config.data,
+    test: text(options.test) ?? config.test,
+    probe: text(options.probe),
+    format: text(options.format) ?? config.format,
+    split: splitOf(text(options.split)) ?? config.split,
+    output: text(options.output) ?? config.output,
+    workers: typeof options.workers === 'number' ? options.workers : undefined,
+    preprocessing: base || Object.keys(flags).length > 0 ? preprocessing.data : undefined,
+  }
+}
+
+async function readJson(path: string): Promise<unknown> {
+  try {
+    return JSON.parse(new TextDecoder().decode(await readFileBytes(path)))
+  } catch (cause) {
+    if (isLetheError(cause)) throw cause
+    throw new LetheError('config-invalid', `"${path}" is not JSON.`, { path }, { cause })
+  }
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined
+}
+
+function splitOf(value: string | undefined): Split | undefined {
+  if (value === undefined || value === 'train' || value === 'test' || value === 'all') return value
+  throw new LetheError('usage', `--split is train, test or all, got "${value}".`)
+}
+
+function need(value: string | undefined, flag: string): string {
+  if (value !== undefined) return value
+  throw new LetheError('usage', `${flag} is missing; add it to the command or to lethe.json.`)
+}
+
+/** The data of a command: the training data, and test data where it is given or lies beside it (CIFAR, MNIST). */
+export async function openData(
+  settings: Settings,
+): Promise<{ data: Dataset; test: Dataset | undefined; probe: Dataset | undefined }> {
+  const path = need(settings.data, '--data')
+  const { format, split } = settings
+  const data = await openDataset(path, { format, split })
+  const given =
+    settings.test && (await openDataset(settings.test, { format, split: await hasSplit(settings.test, format) }))
+  const test = given || (split === undefined ? await besides(path, format, data) : undefined)
+  const probe = settings.probe ? await openDataset(settings.probe, { format }) : undefined
+  return { data, test: test || undefined, probe }
+}
+
+async function hasSplit(path: string, format: string | undefined): Promise<Split | undefined> {
+  return (await tryOpen(path, format)) ? 'test' : undefined
+}
+
+async function tryOpen(path: string, format: string | undefined): Promise<Dataset | undefined> {
+  try {
+    return await openDataset(path, { format, split: 'test' })
+  } catch (error) {
+    if (isLetheError(error) && error.code !== 'internal') return undefined
+    throw error
+  }
+}
+
+/** The test part of data that comes in parts; nothing where it is the same records. */
+async function besides(path: string, format: string | undefined, data: Dataset): Promise<Dataset | undefined> {
+  const test = await tryOpen(path, format)
+  return test && test.id(0) !== data.id(0) ? test : undefined
+}
+
+/** Opens the model of a command on its data. */
+export function openModel(
+  settings: Settings,
+  data: Dataset,
+  preprocessing = settings.preprocessing,
+): Promise<Workspace> {
+  const { output, workers } = settings
+  return openWorkspace({ model: need(settings.model, '--model'), data, preprocessing, output, workers })
+}
+
+/** The store of a command. Throws `store-format`, `not-found`, `usage`. */
+export async function openStore(options: Options): Promise<{ path: string; store: Store; bytes: Uint8Array }> {
+  const path = need(text(options.importance), '--importance')
+  const bytes = await readFileBytes(path)
+  return { path, store: readStore(bytes), bytes }
+}
+
+/** Preprocessing for a request: the store's own, which flags may repeat and must not contradict. */
+export function preprocessingOf(settings: Settings, store: Store): Preprocessing {
+  const stored = preprocessingSchema.parse(store.facts.preprocessing ?? {})
+  const asked = settings.preprocessing
+  if (asked && JSON.stringify(asked) !== JSON.stringify(stored)) {
+    throw new LetheError(
+      'store-mismatch',
+      `The store was made with the preprocessing ${JSON.stringify(stored)}, the command says ${JSON.stringify(asked)}; leave it out to use the store's.`,
+    )
+  }
+  return stored
+}
+
+/** Selectors of --forget. Throws `usage` where there are none and they are needed. */
+export async function selectorsOf(options: Options): Promise<{ texts: readonly string[]; selectors: Selector[] }> {
+  const texts = Array.isArray(options.forget) ? options.forget.filter((t): t is string => typeof t === 'string') : []
+  if (texts.length === 0)
+    throw new LetheError('usage', '--forget is missing: class=NAME, ids=FILE, ATTRIBUTE=VALUE, random=N or all.')
+  return { texts, selectors: await readSelectors(texts.filter((t) => t !== 'all')) }
+}
+
+/** Strength of --alpha, --share or --auto. Throws `usage` where they contradict each other. */
+export function strengthOf(options: Options, terminal: Terminal): StrengthChoice {
+  const [alpha, share, lambda, keep] = [options.alpha, options.share, options.lambda, options.keep].map((v) =>
+    typeof v === 'number' ? v : undefined,
+  )
+  const ways = [
+    alpha !== undefined && '--alpha',
+    share !== undefined && '--share',
+    options.auto === true && '--auto',
+  ].filter(Boolean)
+  if (ways.length > 1) throw new LetheError('usage', `${ways.join(' and ')} cannot be given together.`)
+  if (alpha !== undefined) return { kind: 'alpha', alpha, lambda: lambda ?? 1 }
+  if (share !== undefined) return { kind: 'share', share, lambda: lambda ?? 1 }
+  if (lambda !== undefined) terminal.warn('--lambda is ignored without --alpha or --share: --auto finds it.')
+  return { kind: 'auto', ...(keep !== undefined && { keep }) }
+}

@@ -1,0 +1,8 @@
+import { cifarReader } from './cifar-node.js'
+import { idxReader } from './idx-node.js'
+import { imageFolderReader } from './image-folder-node.js'
+import { npyReader, npzReader } from './npz-node.js'
+import type { Reader } from './reader.js'
+
+/** All readers, in the order in which they are asked whether a place is theirs. */
+export const readers: readonly Reader[] = [cifarReader, idxReader, npzReader, npyReader, imageFolderReader]

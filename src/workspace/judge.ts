@@ -1,0 +1,51 @@
+import type { Pool } from '../engine/engine.js'
+import type { WorkOptions } from '../engine/in-order.js'
+import type { AttackResult } from '../evaluate/attacks/attack.js'
+import { type Answers, type ModelFacts, measureModel } from '../evaluate/facts.js'
+import { makeOutputs, type Outputs } from '../evaluate/outputs.js'
+import type { Examples } from '../network/examples.js'
+import { type Forward, openForward } from '../network/forward.js'
+import type { Network } from '../network/network.js'
+import type { RequestSets } from './sets.js'
+
+/** Numbers of one model on the sets it is judged by, and its answers for figures. */
+export interface Judgement {
+  readonly facts: ModelFacts
+  readonly attacks: readonly AttackResult[]
+  readonly answers: Answers
+}
+
+/** Scores of a model on examples, as the metrics take them. */
+export async function outputsOf(forward: Forward, examples: Examples, options?: WorkOptions): Promise<Outputs> {
+  const { logits, classes } = await forward.run(examples, options)
+  return makeOutputs(logits, examples.labels, classes)
+}
+
+/** Judges a model, or the model with changed weights, on the judging sets of a request. */
+export async function judge(
+  network: Network,
+  pool: Pool,
+  sets: RequestSets['judges'],
+  changed: ReadonlyMap<string, Float32Array> = new Map(),
+  options: WorkOptions = {},
+): Promise<Judgement> {
+  const forward = await openForward(network, pool, { varying: new Set(changed.keys()) })
+  try {
+    await forward.hold(changed)
+    const run = async (examples: Examples | undefined): Promise<Outputs | undefined> =>
+      examples && outputsOf(forward, examples, options)
+    const forget = await outputsOf(forward, sets.forget, options)
+    const [unseen, retain, test] = [await run(sets.unseen), await run(sets.retain), await run(sets.test)]
+    const anyUnseen = sets.anyUnseen && sets.anyUnseen !== sets.test ? await run(sets.anyUnseen) : test
+    const answers: Answers = {
+      forget,
+      ...(unseen && { unseen }),
+      ...(retain && { retain }),
+      ...(test && { test }),
+      ...(anyUnseen && { anyUnseen }),
+    }
+    return { ...measureModel(answers), answers }
+  } finally {
+    await forward.release()
+  }
+}

@@ -1,0 +1,141 @@
+import type { Dataset } from '../data/dataset.js'
+import { type Selector, select } from '../data/select.js'
+import type { Progress } from '../engine/in-order.js'
+import { LetheError } from '../errors.js'
+import { type Verdict, verdict } from '../evaluate/verdict/verdict.js'
+import { estimateImportance } from '../importance/estimate.js'
+import { checkStore, type Store, unseenIds } from '../importance/store.js'
+import { pick } from '../network/examples.js'
+import { type Plan, planForgetting, type StrengthChoice } from '../unlearn/forget.js'
+import type { Task } from '../unlearn/target.js'
+import { type Judgement, judge } from './judge.js'
+import { type RequestSets, requestSets } from './sets.js'
+import type { Workspace } from './workspace-node.js'
+
+/** A request to forget: which records of which data, with what to try strengths on and to judge by. */
+export interface ForgetOptions {
+  readonly store: Store
+  /** The training data, or only the records to forget (then every one of them is meant where no selector is given). */
+  readonly data: Dataset
+  readonly selectors: readonly Selector[]
+  readonly seed?: number
+  /** Data the model has not seen, for the verdict. */
+  readonly test?: Dataset
+  /** Data to try strengths on where no training data is kept. */
+  readonly probe?: Dataset
+  readonly strength?: StrengthChoice
+  readonly signal?: AbortSignal
+  /** Progress of each phase. */
+  readonly onProgress?: (phase: Phase, progress: Progress) => void
+}
+
+export type Phase = 'importance of the forget set' | 'strengths' | 'evaluation'
+
+/** A planned request: the plan, the sets it stands on, and what is forgotten in words. */
+export interface PlannedRequest {
+  readonly task: Task
+  readonly subject: string
+  readonly plan: Plan
+  readonly sets: RequestSets
+  readonly forgetIds: readonly string[]
+}
+
+/**
+ * Plans a request: importance of the forget set in the way of the store, then the strength. Writes nothing.
+ * Throws `store-mismatch`, `forget-unseen` (names records), `forget-all`, `forget-empty`, `strength-void`, `cancelled`.
+ */
+export async function planRequest(workspace: Workspace, options: ForgetOptions): Promise<PlannedRequest> {
+  const { network, pool } = workspace
+  const { store, data, test, probe, selectors, seed = 0 } = options
+  checkStore(store, { digest: workspace.file.digest, output: network.loss.output })
+  // The data may be all of it or the forget records alone: that everything is selected is judged against the store.
+  const rows = select(data, selectors, { seed, allowAll: true })
+  if (rows.length >= store.importance.count) {
+    throw new LetheError(
+      'forget-all',
+      `The forget set is all of the ${store.importance.count} records the store was made from; nothing would be left.`,
+    )
+  }
+  const task = taskOf(selectors)
+  const all = workspace.examples(data)
+  const forgetIds = Array.from(rows, (row) => data.id(row))
+  refuseUnseen(store, forgetIds)
+  const forget = await estimateImportance(network, pool, pick(all, rows), {
+    settings: store.importance.settings,
+    parameters: new Set(store.importance.sums.keys()),
+    signal: options.signal,
+    onProgress: (p) => options.onProgress?.('importance of the forget set', p),
+  })
+  const sameKind = (d: Dataset | undefined): Int32Array | undefined =>
+    d && task !== 'records' ? select(d, selectors, { seed, allowAll: true }) : undefined
+  const sets = requestSets({
+    task,
+    data: all,
+    forgetRows: rows,
+    ...(test && { test: workspace.examples(test), testForgetRows: sameKind(test) }),
+    ...(probe && { probe: workspace.examples(probe), probeForgetRows: sameKind(probe) }),
+  })
+  const plan = await planForgetting(network, pool, {
+    all: store.importance,
+    forget,
+    task,
+    probes: sets.probes,
+    strength: options.strength,
+    signal: options.signal,
+    onTrial: (done, total) => options.onProgress?.('strengths', { done, total }),
+  })
+  return { task, subject: subjectOf(task, selectors, rows.length), plan, sets, forgetIds }
+}
+
+/** The verdict on a planned request, with the numbers of the model before and after. */
+export async function judgeRequest(
+  workspace: Workspace,
+  { task, subject, plan, sets }: PlannedRequest,
+  options: { signal?: AbortSignal; retrained?: Judgement } = {},
+): Promise<{ before: Judgement; after: Judgement; verdict: Verdict }> {
+  const { network, pool } = workspace
+  const before = await judge(network, pool, sets.judges, new Map(), options)
+  const after = await judge(network, pool, sets.judges, plan.changed, options)
+  return {
+    before,
+    after,
+    verdict: verdict({
+      task,
+      subject,
+      classes: network.classes,
+      before: before.facts,
+      after: after.facts,
+      ...(options.retrained && { retrained: options.retrained.facts }),
+      floor: plan.floor,
+    }),
+  }
+}
+
+/** What the selectors mean: whole classes, members of an attribute, or single records. */
+export function taskOf(selectors: readonly Selector[]): Task {
+  const plain = selectors.filter((s) => !s.minus)
+  if (selectors.some((s) => s.minus) || plain.length === 0) return 'records'
+  if (plain.every((s) => s.kind === 'class' || s.kind === 'label')) return 'class'
+  return plain.every((s) => s.kind === 'attribute') ? 'attribute' : 'records'
+}
+
+function subjectOf(task: Task, selectors: readonly Selector[], count: number): string {
+  const named = selectors.flatMap((s) => {
+    if (s.kind === 'class' || s.kind === 'label') return [`class ${s.values.join(', ')}`]
+    return s.kind === 'attribute' ? [`${s.name} ${s.values.join(', ')}`] : []
+  })
+  return task === 'records' || named.length === 0 ? `the ${count} records` : named.join(' and ')
+}
+
+function refuseUnseen(store: Store, ids: readonly string[]): void {
+  const unseen = unseenIds(store, ids)
+  if (unseen.length === 0) return
+  throw new LetheError(
+    'forget-unseen',
+    `${unseen.length} of the ${ids.length} records to forget are not in the data that the store was made from (${unseen
+      .slice(0, 3)
+      .map((id) => `"${id}"`)
+      .join(', ')}); the model was not trained on them, or their ids have changed.`,
+    { records: unseen.slice(0, 20), count: unseen.length },
+  )
+}
