@@ -17,7 +17,7 @@ export interface Scenario {
   readonly title: string
 }
 
-const forgottenPerson = 'p07'
+const forgottenPerson = 'p02'
 const randomCount = 100
 
 /** Data and request of a scenario. Throws `usage` for an unknown task. */

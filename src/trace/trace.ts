@@ -73,7 +73,6 @@ export async function trace(
       )
     }
   }
-  const kinds = kindsOf(graph)
   const fixedBatch = fixedBatchOf(graph)
   const sizes = fixedBatch === undefined ? [2, 3] : [fixedBatch]
   const seen: Record<string, Tensor>[] = []
@@ -88,6 +87,7 @@ export async function trace(
     await session.release()
   }
   const [first, second] = [seen[0]!, seen[1] ?? seen[0]!]
+  const kinds = kindsOf(graph, (name) => first[name]?.dims.some((d, i) => d !== second[name]?.dims[i]) === true)
   if (options.mixing !== 'allow')
     for (const output of graph.outputs) checkIndependence(output.name, first[output.name], second[output.name])
   const values = new Map<string, TracedValue>()
@@ -107,8 +107,11 @@ export async function trace(
   return { graph, values, fixedBatch, sample }
 }
 
-/** Kind of every value, by what it is made of. Float initializers with an axis count as trainable, scalars as settings. */
-function kindsOf(graph: Graph): Map<string, ValueKind> {
+/**
+ * Kind of every value, by what it is made of. Float initializers with an axis count as trainable, scalars as settings. What
+ * is made of parameters but grows with the batch (a class token expanded to every example) has one copy an example: `data`.
+ */
+function kindsOf(graph: Graph, grows: (name: string) => boolean): Map<string, ValueKind> {
   const kinds = new Map<string, ValueKind>()
   for (const [name, t] of graph.initializers)
     kinds.set(name, isFloat(t.dtype) && t.dims.length > 0 ? 'shared' : 'constant')
@@ -122,7 +125,7 @@ function kindsOf(graph: Graph): Map<string, ValueKind> {
         : from.includes('shared')
           ? 'shared'
           : 'constant'
-    for (const output of node.outputs) kinds.set(output, kind)
+    for (const output of node.outputs) kinds.set(output, kind === 'shared' && grows(output) ? 'data' : kind)
   }
   return kinds
 }

@@ -2,7 +2,8 @@ import type { Val } from '../../graph/emitter.js'
 import { int, ints } from '../../graph/graph.js'
 import { sizeOf } from '../../tensor/tensor.js'
 import { onesRow } from '../ones.js'
-import { dy, input, intOf, intsOf, type Rule, type RuleContext, refuse, textOf } from '../rule.js'
+import { dy, input, intOf, type Rule, type RuleContext, refuse } from '../rule.js'
+import { offsetsOf, type Window, windowOf } from '../window.js'
 
 /** Convolutions. Letters: x [N, C, *S], w [O, C/G, *K], y [N, O, *Q], G groups, P = ∏Q positions. ONNX Conv-11. */
 export const conv: readonly Rule[] = [
@@ -13,46 +14,6 @@ export const conv: readonly Rule[] = [
     squares: (c) => [undefined, c.isShared(0) ? undefined : () => weightSquares(c), undefined],
   },
 ]
-
-/** Hyper-parameters of a window that slides over the axes from 2 on. */
-export interface Window {
-  readonly kernel: readonly number[]
-  readonly strides: readonly number[]
-  readonly dilations: readonly number[]
-  /** Padding at the begin and at the end of each axis, `auto_pad` resolved. */
-  readonly begin: readonly number[]
-  readonly end: readonly number[]
-}
-
-/** Window of a Conv or pooling node, for input sizes `S` and output sizes `Q`. */
-export function windowOf(
-  c: RuleContext,
-  kernel: readonly number[],
-  S: readonly number[],
-  Q: readonly number[],
-): Window {
-  const ones = kernel.map(() => 1)
-  const strides = intsOf(c, 'strides', ones)
-  const dilations = intsOf(c, 'dilations', ones)
-  const mode = textOf(c, 'auto_pad', 'NOTSET')
-  if (mode === 'SAME_UPPER' || mode === 'SAME_LOWER') {
-    const total = kernel.map((k, i) => Math.max(0, (Q[i]! - 1) * strides[i]! + dilations[i]! * (k - 1) + 1 - S[i]!))
-    const small = total.map((t) => Math.floor(t / 2))
-    const large = total.map((t, i) => t - small[i]!)
-    return mode === 'SAME_UPPER'
-      ? { kernel, strides, dilations, begin: small, end: large }
-      : { kernel, strides, dilations, begin: large, end: small }
-  }
-  const pads =
-    mode === 'VALID'
-      ? kernel.flatMap(() => [0, 0])
-      : intsOf(
-          c,
-          'pads',
-          kernel.flatMap(() => [0, 0]),
-        )
-  return { kernel, strides, dilations, begin: pads.slice(0, kernel.length), end: pads.slice(kernel.length) }
-}
 
 interface Shapes {
   readonly N: number
@@ -106,14 +67,6 @@ function dataGradient(c: RuleContext): Val {
     pads: ints([...begin, ...end]),
     output_padding: ints(rest),
   })
-}
-
-/** Kernel offsets in row-major order. */
-export function offsetsOf(kernel: readonly number[]): number[][] {
-  return kernel.reduce<number[][]>(
-    (heads, k) => heads.flatMap((head) => Array.from({ length: k }, (_, i) => [...head, i])),
-    [[]],
-  )
 }
 
 /**

@@ -2,7 +2,10 @@ import type { Rule } from '../rule.js'
 import { activation } from './activation.js'
 import { conv } from './conv.js'
 import { elementwise } from './elementwise.js'
+import { gather } from './gather.js'
 import { linear } from './linear.js'
+import { norm } from './norm.js'
+import { pool } from './pool.js'
 import { reduce } from './reduce.js'
 import { shape } from './shape.js'
 import { softmax } from './softmax.js'
@@ -15,7 +18,10 @@ export const rules: readonly Rule[] = [
   ...softmax,
   ...linear,
   ...conv,
+  ...pool,
+  ...norm,
   ...shape,
+  ...gather,
 ]
 
 /** The rule of an operator at an opset version of its domain. */

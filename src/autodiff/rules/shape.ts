@@ -1,7 +1,27 @@
-import { dy, intsOf, type Rule } from '../rule.js'
+import type { Val } from '../../graph/emitter.js'
+import { tensor } from '../../tensor/tensor.js'
+import {
+  constantNumbers,
+  dy,
+  input,
+  intOf,
+  intsOf,
+  positiveAxis,
+  type Rule,
+  type RuleContext,
+  refuse,
+  type Thunk,
+  textOf,
+} from '../rule.js'
+import { spread } from '../window.js'
+
+const back = (c: RuleContext): Val => c.e.reshape(dy(c), [...c.lead, ...input(c, 0).dims])
+/** Operators that give the elements another shape and leave their order. */
+const reshaping = (op: string): Rule => ({ op, since: 1, lifts: true, vjp: (c) => [() => back(c)] })
 
 /** Operators that only move elements. */
 export const shape: readonly Rule[] = [
+  ...['Reshape', 'Flatten', 'Squeeze', 'Unsqueeze'].map(reshaping),
   {
     // y[j] = x[perm(j)]: the inverse permutation brings the cotangent back; examples in front stay in front.
     op: 'Transpose',
@@ -16,9 +36,94 @@ export const shape: readonly Rule[] = [
           'perm',
           Array.from({ length: rank }, (_, i) => rank - 1 - i),
         )
-        const inverse = perm.map((_, i) => perm.indexOf(i) + lead)
+        const inverse = Array.from({ length: rank }, (_, i) => perm.indexOf(i) + lead)
         return c.e.transpose(dy(c), [...c.lead.keys(), ...inverse])
       },
     ],
   },
+  // The walk sums over the axes that expanding added or stretched, and keeps the examples where they are wanted.
+  { op: 'Expand', since: 8, lifts: true, vjp: (c) => [() => dy(c)] },
+  { op: 'Concat', since: 4, lifts: true, vjp: concat },
+  { op: 'Split', since: 2, lifts: true, vjp: (c) => [() => split(c)] },
+  { op: 'Slice', since: 1, lifts: true, vjp: (c) => [() => slice(c)] },
+  { op: 'Pad', since: 2, lifts: true, vjp: (c) => [() => pad(c)] },
 ]
+
+function concat(c: RuleContext): Thunk[] {
+  const axis = positiveAxis(intOf(c, 'axis', 1), input(c, 0).dims.length)
+  let at = 0
+  return c.I.map((x) => {
+    const [start, end] = [at, at + x!.dims[axis]!]
+    at = end
+    return () => c.e.slice(dy(c), [axis + c.lead.length], [start], [end])
+  })
+}
+
+function split(c: RuleContext): Val {
+  const axis = positiveAxis(intOf(c, 'axis', 0), input(c, 0).dims.length)
+  const parts = c.O.map((o, i) => {
+    const known = c.dO[i]
+    if (known) return known
+    if (!o) return refuse(c, 'an unused output of unknown size')
+    return c.e.expand(c.e.constant(tensor('float32', [1], new Float32Array(1)), 'zero'), [...c.lead, ...o.dims])
+  })
+  return c.e.concat(parts, axis + c.lead.length)
+}
+
+/** Axes, starts and steps of a Slice, counted from the front; ends follow from the output's size. */
+function sliceOf(c: RuleContext): { axis: number; start: number; step: number; count: number }[] {
+  const x = input(c, 0)
+  const isOld = c.opset < 10
+  const starts = isOld ? [...intsOf(c, 'starts', [])] : (constantNumbers(c, 1) ?? [])
+  const axes = isOld ? intsOf(c, 'axes', undefined) : constantNumbers(c, 3)
+  const steps = isOld ? undefined : constantNumbers(c, 4)
+  return starts.map((s, i) => {
+    const axis = positiveAxis(axes?.[i] ?? i, x.dims.length)
+    const size = x.dims[axis]!
+    const step = steps?.[i] ?? 1
+    const from = s < 0 ? s + size : s
+    const start = step > 0 ? Math.min(Math.max(from, 0), size) : Math.min(Math.max(from, 0), size - 1)
+    return { axis, start, step, count: c.O[0]!.dims[axis]! }
+  })
+}
+
+function slice(c: RuleContext): Val {
+  const x = input(c, 0)
+  const lead = c.lead.length
+  let g = dy(c)
+  for (const { axis, start, step, count } of sliceOf(c)) {
+    const at = axis + lead
+    if (step < 0) g = c.e.gather(g, c.e.int64s(Array.from({ length: count }, (_, i) => count - 1 - i)), at)
+    const first = step < 0 ? start + (count - 1) * step : start
+    g = spread(c.e, g, [at], [Math.abs(step)])
+    const zeros = g.dims.map(() => 0)
+    g = c.e.pad(g, zeros.with(at, first), zeros.with(at, x.dims[axis]! - first - g.dims[at]!))
+  }
+  return g
+}
+
+function pad(c: RuleContext): Val {
+  const x = input(c, 0)
+  if (textOf(c, 'mode', 'constant') !== 'constant') refuse(c, `mode "${textOf(c, 'mode', '')}"`)
+  const given = c.opset < 11 ? [...intsOf(c, 'pads', [])] : (constantNumbers(c, 1) ?? [])
+  const axes =
+    (c.opset >= 18 ? constantNumbers(c, 3) : undefined)?.map((a) => positiveAxis(a, x.dims.length)) ??
+    x.dims.map((_, i) => i)
+  const begin = x.dims.map((_, i) => given[axes.indexOf(i)] ?? 0)
+  const lead = c.lead.length
+  // A negative pad had cut elements off: they get zeros; a positive one had added some: they are dropped.
+  const kept = x.dims.map((d, i) => ({
+    start: Math.max(begin[i]!, 0),
+    size: Math.min(d, dy(c).dims[i + lead]! - Math.max(begin[i]!, 0), d + Math.min(begin[i]!, 0)),
+  }))
+  const rank = x.dims.map((_, i) => i + lead)
+  const cut = c.e.slice(
+    dy(c),
+    rank,
+    kept.map((k) => k.start),
+    kept.map((k) => k.start + k.size),
+  )
+  const before = begin.map((b) => Math.max(-b, 0))
+  const after = x.dims.map((d, i) => d - before[i]! - kept[i]!.size)
+  return c.e.pad(cut, [...c.lead.map(() => 0), ...before], [...c.lead.map(() => 0), ...after])
+}

@@ -1,5 +1,7 @@
-import { ints } from '../../../src/graph/graph.js'
-import { data, node, type OpCase, param } from '../op-case.js'
+import { float, int, ints, text } from '../../../src/graph/graph.js'
+import { data, float32s, int64s, node, type OpCase, omitted, param } from '../op-case.js'
+
+const big = Number.MAX_SAFE_INTEGER
 
 export const shape: readonly OpCase[] = [
   { name: 'Transpose of data', op: 'Transpose', attributes: { perm: ints([0, 2, 1]) }, inputs: [data(['N', 3, 4])] },
@@ -7,7 +9,157 @@ export const shape: readonly OpCase[] = [
   {
     name: 'Transpose of a weight',
     op: 'Transpose',
-    inputs: [data(['N', 4]), param([3, 4])],
+    inputs: [data(['N', 2, 4]), param([2, 3, 4]), int64s([4, 6])],
     nodes: [node('Transpose', ['i1'], 'wt', { perm: ints([1, 0]) }), node('MatMul', ['i0', 'wt'], 'o0')],
+  },
+  {
+    name: 'Transpose of a weight of rank 3, its axes going round',
+    op: 'Transpose',
+    inputs: [data(['N', 2, 4]), param([2, 3, 4])],
+    nodes: [
+      node('Transpose', ['i1'], 'wt', { perm: ints([2, 0, 1]) }),
+      node('Reshape', ['wt', 'i2'], 'flat'),
+      node('MatMul', ['i0', 'flat'], 'o0'),
+    ],
+  },
+  { name: 'Reshape', op: 'Reshape', inputs: [data(['N', 2, 6]), int64s([0, 3, 4])] },
+  {
+    name: 'Reshape of a weight',
+    op: 'Reshape',
+    inputs: [data(['N', 2, 4]), param([1, 1, 4]), int64s([0]), int64s([1, 4])],
+    nodes: [node('Reshape', ['i1', 'i2'], 'w'), node('MatMul', ['i0', 'w'], 'o0')],
+  },
+  { name: 'Flatten', op: 'Flatten', inputs: [data(['N', 2, 3, 2])] },
+  { name: 'Flatten at axis −1', op: 'Flatten', attributes: { axis: int(-1) }, inputs: [data(['N', 2, 3])] },
+  { name: 'Squeeze', op: 'Squeeze', inputs: [data(['N', 1, 3, 1]), int64s([1, -1])] },
+  {
+    name: 'Squeeze with axes as an attribute',
+    op: 'Squeeze',
+    opset: 11,
+    attributes: { axes: ints([1]) },
+    inputs: [data(['N', 1, 3])],
+  },
+  { name: 'Unsqueeze', op: 'Unsqueeze', inputs: [data(['N', 3]), int64s([1, -1])] },
+  {
+    name: 'Unsqueeze with axes as an attribute',
+    op: 'Unsqueeze',
+    opset: 11,
+    attributes: { axes: ints([2]) },
+    inputs: [data(['N', 3])],
+  },
+  {
+    name: 'Unsqueeze of a bias',
+    op: 'Unsqueeze',
+    inputs: [data(['N', 3, 2]), param([3]), int64s([1])],
+    nodes: [node('Unsqueeze', ['i1', 'i2'], 'b'), node('Add', ['i0', 'b'], 'o0')],
+  },
+  {
+    name: 'Expand of a class token keeps examples apart',
+    op: 'Expand',
+    inputs: [data(['N', 2, 4]), param([1, 1, 4]), int64s([3, 1, 4])],
+    nodes: [
+      node('Shape', ['i0'], 's'),
+      node('Gather', ['s', 'i2'], 'n', { axis: int(0) }),
+      node('Concat', ['n', 'i3'], 'to', { axis: int(0) }),
+      node('Expand', ['i1', 'to'], 't'),
+      node('Concat', ['t', 'i0'], 'o0', { axis: int(1) }),
+    ],
+  },
+  { name: 'Expand of data', op: 'Expand', inputs: [data(['N', 1, 4]), int64s([1, 3, 1])] },
+  {
+    name: 'Concat of three',
+    op: 'Concat',
+    attributes: { axis: int(1) },
+    inputs: [data(['N', 2, 3]), data(['N', 1, 3]), data(['N', 4, 3])],
+  },
+  { name: 'Concat at axis −1', op: 'Concat', attributes: { axis: int(-1) }, inputs: [data(['N', 2]), data(['N', 3])] },
+  {
+    name: 'Concat of weights',
+    op: 'Concat',
+    inputs: [data(['N', 4]), param([4, 6]), int64s([2, 2, 2])],
+    nodes: [node('Concat', ['i1', 'i2'], 'w', { axis: int(1) }), node('MatMul', ['i0', 'w'], 'o0')],
+  },
+  { name: 'Split in equal parts', op: 'Split', outputs: 2, attributes: { axis: int(1) }, inputs: [data(['N', 6])] },
+  {
+    name: 'Split in given parts',
+    op: 'Split',
+    outputs: 3,
+    attributes: { axis: int(-1) },
+    inputs: [data(['N', 2, 6]), int64s([1, 2, 3])],
+  },
+  {
+    name: 'Split with parts as an attribute',
+    op: 'Split',
+    opset: 11,
+    outputs: 2,
+    attributes: { axis: int(1), split: ints([2, 4]) },
+    inputs: [data(['N', 6])],
+  },
+  {
+    name: 'Split by num_outputs',
+    op: 'Split',
+    opset: 18,
+    outputs: 2,
+    attributes: { axis: int(1), num_outputs: int(2) },
+    inputs: [data(['N', 5])],
+  },
+  {
+    name: 'Split of a fused weight, one part unused',
+    op: 'Split',
+    inputs: [data(['N', 4]), param([4, 6])],
+    nodes: [
+      { ...node('Split', ['i1', 'i2'], 'a', { axis: int(1) }), outputs: ['a', 'b', 'c'] },
+      node('MatMul', ['i0', 'a'], 'p'),
+      node('MatMul', ['i0', 'c'], 'q'),
+      node('Mul', ['p', 'q'], 'o0'),
+    ],
+  },
+  { name: 'Slice', op: 'Slice', inputs: [data(['N', 5, 6]), int64s([1, 2]), int64s([4, big]), int64s([1, 2])] },
+  {
+    name: 'Slice with negative starts and ends',
+    op: 'Slice',
+    inputs: [data(['N', 5, 6]), int64s([-4]), int64s([-1]), int64s([-1])],
+  },
+  {
+    name: 'Slice with steps',
+    op: 'Slice',
+    inputs: [data(['N', 5, 7]), int64s([0, 1]), int64s([big, big]), int64s([1, 2]), int64s([2, 3])],
+  },
+  {
+    name: 'Slice backwards',
+    op: 'Slice',
+    inputs: [data(['N', 6]), int64s([-1]), int64s([-big]), int64s([1]), int64s([-2])],
+  },
+  {
+    name: 'Slice with attributes',
+    op: 'Slice',
+    opset: 9,
+    attributes: { axes: ints([1]), starts: ints([1]), ends: ints([3]) },
+    inputs: [data(['N', 4])],
+  },
+  {
+    name: 'Slice of a fused weight',
+    op: 'Slice',
+    inputs: [data(['N', 4]), param([4, 6]), int64s([2]), int64s([5]), int64s([1])],
+    nodes: [node('Slice', ['i1', 'i2', 'i3', 'i4'], 'w'), node('MatMul', ['i0', 'w'], 'o0')],
+  },
+  { name: 'Pad', op: 'Pad', inputs: [data(['N', 2, 3]), int64s([0, 1, 0, 0, 0, 2])] },
+  {
+    name: 'Pad with a value and a negative pad',
+    op: 'Pad',
+    inputs: [data(['N', 4, 3]), int64s([0, -1, 1, 0, -1, 0]), float32s([2], [])],
+  },
+  {
+    name: 'Pad with attributes',
+    op: 'Pad',
+    opset: 10,
+    attributes: { pads: ints([0, 1, 0, 2]), value: float(1), mode: text('constant') },
+    inputs: [data(['N', 3])],
+  },
+  {
+    name: 'Pad of some axes',
+    op: 'Pad',
+    opset: 18,
+    inputs: [data(['N', 2, 3]), int64s([1, 2]), omitted, int64s([-1])],
   },
 ]

@@ -1,0 +1,60 @@
+// @ts-check
+// What the benchmarks share: where real data and models lie, and how results are written.
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { availableParallelism, cpus, totalmem } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), '..')
+const shared = resolve(root, '..', 'shared')
+
+/** Normalisation of the CIFAR-10 models beside the repository. */
+export const preprocessing = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] }
+
+/** @param {string} name */
+export function sharedModel(name) {
+  const path = join(shared, 'models', `${name}.onnx`)
+  if (existsSync(path)) return path
+  throw new Error(`This benchmark needs ${path}, which is not here.`)
+}
+
+/** Folder with CIFAR-10 in its binary layout, unpacked once. */
+export function cifar10Folder() {
+  const target = join(root, 'node_modules', '.cache', 'lethe', 'cifar10')
+  if (existsSync(join(target, 'test_batch.bin'))) return target
+  const script = join(shared, 'data', 'unpack-cifar10.mjs')
+  if (!existsSync(script)) throw new Error('This benchmark needs CIFAR-10 in ../shared/data, which is not here.')
+  const temporary = `${target}.${process.pid}`
+  mkdirSync(temporary, { recursive: true })
+  execFileSync(process.execPath, [script, temporary], { cwd: root, stdio: 'ignore' })
+  rmSync(target, { recursive: true, force: true })
+  renameSync(temporary, target)
+  return target
+}
+
+/** What a figure depends on beside the code. */
+export function environment() {
+  return {
+    cpu: cpus()[0]?.model ?? 'unknown',
+    cores: availableParallelism(),
+    memoryGiB: Math.round(totalmem() / 2 ** 30),
+    node: process.versions.node,
+    commit: execFileSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: root }).toString().trim(),
+    date: new Date().toISOString().slice(0, 10),
+  }
+}
+
+/** @param {string} name @param {unknown} value @param {string} markdown */
+export function writeResult(name, value, markdown) {
+  const folder = join(root, 'bench', 'results')
+  mkdirSync(folder, { recursive: true })
+  writeFileSync(join(folder, `${name}.json`), `${JSON.stringify(value, null, 2)}\n`)
+  writeFileSync(join(folder, `${name}.md`), markdown)
+}
+
+/** @param {readonly number[]} values */
+export function median(values) {
+  const sorted = [...values].sort((a, b) => a - b)
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
+}

@@ -1,0 +1,116 @@
+import type { Val } from '../../graph/emitter.js'
+import { sizeOf } from '../../tensor/tensor.js'
+import { dy, floatOf, input, intOf, positiveAxis, type Rule, type RuleContext } from '../rule.js'
+
+/**
+ * Normalisations: x̂ = (x − μ)·r with r = 1/√(σ² + ε), y = s·x̂ + b. Where μ and σ² come from x itself, over m elements:
+ * dx = r·(g − mean(g) − x̂·mean(g·x̂)) with g = s·dy.
+ */
+export const norm: readonly Rule[] = [
+  {
+    // Running statistics (inference): dx = dy·s·r. Batch statistics (training_mode 1): over N and space. ONNX BatchNormalization-15.
+    op: 'BatchNormalization',
+    since: 9,
+    vjp: (c) => {
+      const isTraining = c.opset >= 14 && intOf(c, 'training_mode', 0) === 1
+      const over = isTraining ? [0, ...spatial(input(c, 0))] : []
+      const hat = once(() => (isTraining ? normalised(c, input(c, 0), over) : running(c)))
+      const scale = (): Val => channels(c, input(c, 1))
+      return [
+        () =>
+          isTraining ? gradient(c, hat(), c.e.mul(dy(c), scale()), over) : c.e.mul(dy(c), c.e.mul(hat().r, scale())),
+        () => c.keepAxes(c.e.mul(dy(c), hat().x), [1], 0),
+        () => c.keepAxes(dy(c), [1], 0),
+        undefined,
+        undefined,
+      ]
+    },
+  },
+  {
+    op: 'LayerNormalization',
+    since: 17,
+    vjp: (c) => {
+      const x = input(c, 0)
+      const axis = positiveAxis(intOf(c, 'axis', -1), x.dims.length)
+      const over = x.dims.map((_, i) => i).filter((i) => i >= axis)
+      const hat = once(() => normalised(c, x, over))
+      return [() => gradient(c, hat(), c.e.mul(dy(c), input(c, 1)), over), () => c.e.mul(dy(c), hat().x), () => dy(c)]
+    },
+  },
+  {
+    op: 'InstanceNormalization',
+    since: 6,
+    vjp: (c) => {
+      const over = spatial(input(c, 0))
+      const hat = once(() => normalised(c, input(c, 0), over))
+      return [
+        () => gradient(c, hat(), c.e.mul(dy(c), channels(c, input(c, 1))), over),
+        () => c.keepAxes(c.e.mul(dy(c), hat().x), [1], 0),
+        () => c.keepAxes(dy(c), [1], 0),
+      ]
+    },
+  },
+  // Scale and bias are one number a group until opset 20, one a channel since 21.
+  { op: 'GroupNormalization', since: 18, until: 20, vjp: (c) => groupNorm(c, 'group') },
+  { op: 'GroupNormalization', since: 21, vjp: (c) => groupNorm(c, 'channel') },
+]
+
+interface Normalised {
+  /** x̂. */
+  readonly x: Val
+  /** r. */
+  readonly r: Val
+}
+
+const spatial = (x: Val): number[] => x.dims.map((_, i) => i).slice(2)
+/** A vector over channels as [1, C, 1, …]. */
+const channels = (c: RuleContext, v: Val): Val => c.e.reshape(v, [1, v.dims[0]!, ...spatial(input(c, 0)).map(() => 1)])
+
+function once<T>(make: () => T): () => T {
+  let made: { value: T } | undefined
+  return () => {
+    made ??= { value: make() }
+    return made.value
+  }
+}
+
+function inverseRoot(c: RuleContext, variance: Val): Val {
+  return c.e.unary('Reciprocal', c.e.unary('Sqrt', c.e.add(variance, c.e.scalar(floatOf(c, 'epsilon', 1e-5)))))
+}
+
+/** x̂ with the statistics of x over the given axes. */
+function normalised(c: RuleContext, x: Val, over: readonly number[]): Normalised {
+  const centred = c.e.sub(x, c.e.reduceMean(x, over, true))
+  const r = inverseRoot(c, c.e.reduceMean(c.e.mul(centred, centred), over, true))
+  return { x: c.e.mul(centred, r), r }
+}
+
+/** x̂ with the running statistics that are inputs 3 and 4. */
+function running(c: RuleContext): Normalised {
+  const r = channels(c, inverseRoot(c, input(c, 4)))
+  return { x: c.e.mul(c.e.sub(input(c, 0), channels(c, input(c, 3))), r), r }
+}
+
+function gradient(c: RuleContext, { x, r }: Normalised, g: Val, over: readonly number[]): Val {
+  const mean = c.e.reduceMean(g, over, true)
+  const along = c.e.mul(x, c.e.reduceMean(c.e.mul(g, x), over, true))
+  return c.e.mul(r, c.e.sub(c.e.sub(g, mean), along))
+}
+
+function groupNorm(c: RuleContext, per: 'group' | 'channel'): (() => Val)[] {
+  const x = input(c, 0)
+  const [N, C] = [x.dims[0]!, x.dims[1]!]
+  const G = intOf(c, 'num_groups', 1)
+  const rest = sizeOf(x.dims.slice(2))
+  // [N, G, C/G, space]: groups are normalised over the last two axes.
+  const grouped = (v: Val): Val => c.e.reshape(v, [N, G, C / G, rest])
+  const scale = (): Val => c.e.reshape(input(c, 1), per === 'group' ? [1, G, 1, 1] : [1, G, C / G, 1])
+  const hat = once(() => normalised(c, grouped(x), [2, 3]))
+  const parameter = (v: Val): Val =>
+    per === 'group' ? c.keepAxes(v, [1], 0) : c.keepAxes(c.e.reshape(v, [N, C, rest]), [1], 0)
+  return [
+    () => c.e.reshape(gradient(c, hat(), c.e.mul(grouped(dy(c)), scale()), [2, 3]), x.dims),
+    () => parameter(c.e.mul(grouped(dy(c)), hat().x)),
+    () => parameter(grouped(dy(c))),
+  ]
+}
