@@ -7,6 +7,8 @@ export interface Examples {
   /** Class ids, [N]. */
   readonly labels: Int32Array
   id(row: number): string
+  /** Members of what belongs together within a label (a person): groups of `grouped` are then formed within it. */
+  group?(row: number): string
   /** Inputs of the given rows, stacked: [rows.length, ...shape] by input name. The caller owns the buffers. */
   load(rows: readonly number[]): Promise<Record<string, Tensors[string]>>
 }
@@ -18,6 +20,7 @@ export function pick(examples: Examples, rows: ArrayLike<number>): Examples {
     size: rows.length,
     labels: Int32Array.from(rows, (row) => examples.labels[row]!),
     id: (row) => examples.id(at(row)),
+    ...(examples.group && { group: (row: number) => examples.group?.(at(row)) ?? '' }),
     load: (batch) => examples.load(batch.map(at)),
   }
 }

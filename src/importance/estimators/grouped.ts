@@ -25,16 +25,15 @@ export const grouped: Estimator = {
   },
   units: (count) => count,
   plan(examples, { groupSize = defaultGroupSize }) {
-    const byLabel = new Map<number, { row: number; key: bigint }[]>()
+    const families = new Map<string, { row: number; key: bigint }[]>()
     for (let row = 0; row < examples.size; row++) {
-      const label = examples.labels[row]!
-      const members = byLabel.get(label) ?? []
+      const family = `${String(examples.labels[row]).padStart(9, '0')}/${examples.group?.(row) ?? ''}`
+      const members = families.get(family) ?? []
       members.push({ row, key: idHash(examples.id(row)) })
-      byLabel.set(label, members)
+      families.set(family, members)
     }
-    const labels = [...byLabel.keys()].sort((a, b) => a - b)
-    return labels.flatMap((label) => {
-      const members = byLabel.get(label)!.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : a.row - b.row))
+    return [...families.keys()].sort().flatMap((family) => {
+      const members = families.get(family)!.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : a.row - b.row))
       return balanced(
         members.map((m) => m.row),
         groupSize,
