@@ -23,6 +23,7 @@ export const importance: Verb = {
       .option('--estimator <name>', `${estimators.map((e) => `${e.name}: ${e.summary}`).join('; ')}`, 'exact')
       .option('--group-size <n>', 'examples a group (grouped, default 512)', wholeNumber)
       .option('--batch-size <n>', 'examples a batch (batch-mean, default 64)', wholeNumber)
+      .option('--order <name>', 'order that batches are cut from: data or label (batch-mean)', 'data')
       .option('--where <selector>', 'only these records: class=3, ATTRIBUTE=VALUE; repeat to unite', collect, []),
   async run(options, _, terminal) {
     const settings = await settingsOf(options)
@@ -33,6 +34,7 @@ export const importance: Verb = {
     const chosen = {
       estimator: String(options.estimator),
       ...(options.groupSize !== undefined && { groupSize: Number(options.groupSize) }),
+      order: options.order === 'label' ? ('label' as const) : ('data' as const),
       ...(options.batchSize !== undefined && { batchSize: Number(options.batchSize) }),
     }
     const estimator = findEstimator(chosen.estimator).settle(chosen)

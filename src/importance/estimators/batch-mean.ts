@@ -15,16 +15,19 @@ export const batchMean: Estimator = {
     "the published code's quantity: squared mean gradient of consecutive batches, dependent on order and batch size",
   form: 'sum',
   isAdditive: false,
-  settle({ batchSize = defaultBatchSize }) {
+  settle({ batchSize = defaultBatchSize, order = 'data' }) {
     if (!Number.isInteger(batchSize) || batchSize < 1) {
       throw new LetheError('usage', `--batch-size must be a whole number from 1, got ${batchSize}.`)
     }
-    return { estimator: 'batch-mean', batchSize }
+    return { estimator: 'batch-mean', batchSize, order }
   },
   units: (_, plan) => plan.length,
-  plan: (examples, { batchSize = defaultBatchSize }) =>
-    Array.from({ length: Math.ceil(examples.size / batchSize) }, (_, i) => {
-      const size = Math.min(batchSize, examples.size - i * batchSize)
-      return { rows: Array.from({ length: size }, (_, j) => i * batchSize + j), weight: 1 / size }
-    }),
+  plan(examples, { batchSize = defaultBatchSize, order }) {
+    const rows = Array.from({ length: examples.size }, (_, row) => row)
+    if (order === 'label') rows.sort((a, b) => examples.labels[a]! - examples.labels[b]! || a - b)
+    return Array.from({ length: Math.ceil(rows.length / batchSize) }, (_, i) => {
+      const batch = rows.slice(i * batchSize, (i + 1) * batchSize)
+      return { rows: batch, weight: 1 / batch.length }
+    })
+  },
 }

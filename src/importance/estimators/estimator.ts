@@ -7,6 +7,8 @@ export interface EstimatorSettings {
   readonly groupSize?: number
   /** Examples a batch (`batch-mean`). */
   readonly batchSize?: number
+  /** Order that batches are cut from (`batch-mean`): that of the data, or class after class. */
+  readonly order?: 'data' | 'label'
 }
 
 /** Examples whose gradients are added with these weights, then taken as they are or squared. */
