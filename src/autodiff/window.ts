@@ -1,4 +1,6 @@
 import type { Emitter, Val } from '../graph/emitter.js'
+import { ints } from '../graph/graph.js'
+import { type Tensor, tensor } from '../tensor/tensor.js'
 import { intsOf, type RuleContext, textOf } from './rule.js'
 
 /** Hyper-parameters of a window that slides over the axes from 2 on. */
@@ -56,23 +58,39 @@ export function reaching(window: Window, S: readonly number[], Q: readonly numbe
   return { ...window, end: window.end.map((e, i) => Math.max(e, needed[i]!)) }
 }
 
-/**
- * Puts zeros between the elements along some axes: size n becomes (n − 1)·step + 1.
- */
+/** Values of one shape side by side: element j of each along `axis`, then element j + 1 of each. */
+function interleave(e: Emitter, values: readonly Val[], axis: number): Val {
+  const { dims } = values[0]!
+  const [before, after] = [dims.slice(0, axis + 1), dims.slice(axis + 1)]
+  const single = values.map((v) => e.reshape(v, [...before, 1, ...after]))
+  return e.reshape(e.concat(single, axis + 1), dims.with(axis, dims[axis]! * values.length))
+}
+
+/** Each element `times[i]` times along `axes[i]`. */
+export function repeat(e: Emitter, v: Val, axes: readonly number[], times: readonly number[]): Val {
+  return axes.reduce((out, axis, i) => interleave(e, Array<Val>(times[i]!).fill(out), axis), v)
+}
+
+/** Puts zeros between the elements along some axes: size n becomes (n − 1)·step + 1. */
 export function spread(e: Emitter, v: Val, axes: readonly number[], steps: readonly number[]): Val {
-  let out = v
-  axes.forEach((axis, i) => {
-    const step = steps[i]!
-    const n = out.dims[axis]!
-    if (step === 1 || n === 1) return
-    const [before, after] = [out.dims.slice(0, axis), out.dims.slice(axis + 1)]
-    const zeros = [...before, n, 1, ...after].map(() => 0)
-    const end = zeros.with(axis + 1, step - 1)
-    const padded = e.pad(e.reshape(out, [...before, n, 1, ...after]), zeros, end)
-    const flat = e.reshape(padded, [...before, n * step, ...after])
-    out = e.slice(flat, [axis], [0], [(n - 1) * step + 1])
-  })
-  return out
+  return axes.reduce((out, axis, i) => {
+    const [step, n] = [steps[i]!, out.dims[axis]!]
+    if (step === 1 || n === 1) return out
+    const zeros = e.expand(e.scalar(0), out.dims)
+    const stuffed = interleave(e, [out, ...Array<Val>(step - 1).fill(zeros)], axis)
+    return e.slice(stuffed, [axis], [0], [(n - 1) * step + 1])
+  }, v)
+}
+
+/** True for windows side by side, none beyond the input: each element is seen once at most. */
+export function isTiling(window: Window, S: readonly number[], Q: readonly number[]): boolean {
+  const { kernel, strides, dilations, begin } = window
+  return S.every((s, i) => kernel[i] === strides[i] && dilations[i] === 1 && begin[i] === 0 && Q[i]! * kernel[i]! <= s)
+}
+
+/** Zeros behind [N, C, ...], so that it becomes [N, C, *S]. */
+export function padTo(e: Emitter, v: Val, S: readonly number[]): Val {
+  return e.pad(v, [0, 0, ...S.map(() => 0)], [0, 0, ...S.map((s, i) => s - v.dims[i + 2]!)])
 }
 
 /**
@@ -80,37 +98,66 @@ export function spread(e: Emitter, v: Val, axes: readonly number[], steps: reado
  * `offsetsOf`, at the places of x that the offset has seen. Result [N, C, *S].
  */
 export function scatterWindow(e: Emitter, parts: readonly Val[], window: Window, S: readonly number[]): Val {
-  const { kernel, strides, dilations, begin, end } = window
+  const { kernel, strides, dilations } = window
   const [n, c, ...Q] = parts[0]!.dims as [number, number, ...number[]]
-  const isTiling = S.every(
-    (s, i) => kernel[i] === strides[i] && dilations[i] === 1 && s === Q[i]! * kernel[i]! && begin[i] === 0,
+  if (isTiling(window, S, Q)) return tiles(e, parts, kernel, S)
+  if (dilations.some((d) => d !== 1) || strides.every((s) => s === 1)) return placed(e, parts, window, S)
+  // With strides at least ten times as fast as zeros between the elements (3×3, stride 2, on 112×112).
+  const stacked = e.concat(
+    parts.map((p) => e.reshape(p, [n * c, 1, ...Q])),
+    1,
   )
-  const rank = S.length
-  if (isTiling) {
-    // Windows side by side: contributions only change places.
-    const stacked = e.reshape(
-      e.concat(
-        parts.map((p) => e.reshape(p, [n, c, 1, ...Q])),
-        2,
-      ),
-      [n, c, ...kernel, ...Q],
-    )
-    const order = S.flatMap((_, i) => [2 + rank + i, 2 + i])
-    return e.reshape(e.transpose(stacked, [0, 1, ...order]), [n, c, ...S])
-  }
+  const K = parts.length
+  const oneHot = Float32Array.from({ length: K * K }, (_, i) => (i % (K + 1) === 0 ? 1 : 0))
+  return e.reshape(transposed(e, stacked, tensor('float32', [K, 1, ...kernel], oneHot), window, S), [n, c, ...S])
+}
+
+/** Windows side by side: contributions only change places, and what no window reached gets zeros. */
+function tiles(e: Emitter, parts: readonly Val[], kernel: readonly number[], S: readonly number[]): Val {
+  let rows = parts
+  kernel.toReversed().forEach((k, back) => {
+    const axis = 2 + kernel.length - 1 - back
+    rows = Array.from({ length: rows.length / k }, (_, i) => interleave(e, rows.slice(i * k, (i + 1) * k), axis))
+  })
+  return padTo(e, rows[0]!, S)
+}
+
+/** Every contribution padded to the whole size, and all added. */
+function placed(e: Emitter, parts: readonly Val[], window: Window, S: readonly number[]): Val {
+  const { kernel, strides, dilations, begin, end } = window
   const axes = S.map((_, i) => i + 2)
   const sizes = S.map((s, i) => s + begin[i]! + end[i]!)
-  const placed = offsetsOf(kernel).map((offset, k) => {
+  const whole = offsetsOf(kernel).map((offset, k) => {
     const stuffed = spread(e, parts[k]!, axes, strides)
     const before = offset.map((o, i) => o * dilations[i]!)
     const after = sizes.map((size, i) => size - before[i]! - stuffed.dims[i + 2]!)
     return e.pad(stuffed, [0, 0, ...before], [0, 0, ...after])
   })
-  const sum = placed.reduce((a, b) => e.add(a, b))
+  const sum = whole.reduce((a, b) => e.add(a, b))
   return e.slice(
     sum,
     axes,
     begin,
     S.map((s, i) => begin[i]! + s),
   )
+}
+
+/**
+ * Transposed convolution of [M, R, *Q] with the weight [R, 1, *K] over an undilated window that reaches its last position:
+ * [M, 1, *S]. What no window reached gets zeros.
+ */
+export function transposed(e: Emitter, v: Val, weight: Tensor, window: Window, S: readonly number[]): Val {
+  const { kernel, strides, begin } = window
+  const Q = v.dims.slice(2)
+  const covered = Q.map((q, i) => (q - 1) * strides[i]! + kernel[i]! - begin[i]!)
+  const end = S.map((s, i) => Math.max(covered[i]! - s, 0))
+  const extra = S.map((s, i) => Math.min(Math.max(s - covered[i]!, 0), strides[i]! - 1))
+  const sizes = S.map((_, i) => covered[i]! - end[i]! + extra[i]!)
+  const out = e.emit('ConvTranspose', [v, e.constant(weight, 'window')], [v.dims[0]!, 1, ...sizes], {
+    kernel_shape: ints(kernel),
+    strides: ints(strides),
+    pads: ints([...begin, ...end]),
+    output_padding: ints(extra),
+  })
+  return padTo(e, out, S)
 }

@@ -30,7 +30,8 @@ async function main(argv: readonly string[]): Promise<number> {
     return code
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : exit.usage
-    throw error
+    // The value of an option that does not parse.
+    return report(error, argv.includes('--debug'))
   }
 }
 

@@ -36,14 +36,16 @@ export function createTerminal(
       stderr.write(`${sentence}\n`)
     },
     progress(label, unit = 'examples') {
-      const begin = now()
+      let first: { readonly at: Progress; readonly time: number } | undefined
       let shown = 0
       return (at) => {
+        // The rate counts from the first call: what a checkpoint had done, and the start-up, are not in it.
+        first ??= { at, time: now() }
         const isLast = at.done >= at.total
         const isTty = stderr.isTTY === true
         if (!isLast && now() - shown < (isTty ? redrawEveryMs : plainEveryMs)) return
         shown = now()
-        const line = progressLine(label, at, (now() - begin) / 1000, unit)
+        const line = progressLine(label, at, at.done - first.at.done, (now() - first.time) / 1000, unit)
         if (isTty) {
           stderr.write(`\r\u001b[K${line}`)
           open = true
@@ -60,13 +62,16 @@ export function createTerminal(
 /** `importance  12,800 / 50,000 examples  1,203 examples/s  31 s left`. */
 export function progressLine(
   label: string,
-  { done, total, resumedFrom = 0 }: Progress,
+  { done, total }: Progress,
+  counted: number,
   seconds: number,
   unit: string,
 ): string {
-  const rate = (done - resumedFrom) / Math.max(seconds, 1e-3)
-  const left = done < total ? `${duration((total - done) / Math.max(rate, 1e-9))} left` : `in ${duration(seconds)}`
-  return `${label}  ${count(done)} / ${count(total)} ${unit}  ${count(rate)} ${unit}/s  ${left}`
+  const head = `${label}  ${count(done)} / ${count(total)} ${unit}`
+  if (counted <= 0) return head
+  const rate = counted / Math.max(seconds, 1e-3)
+  const left = done < total ? `${duration((total - done) / rate)} left` : `in ${duration(seconds)}`
+  return `${head}  ${count(rate)} ${unit}/s  ${left}`
 }
 
 /** A number for people: thousands separated, one decimal below ten. */

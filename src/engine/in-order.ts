@@ -4,8 +4,6 @@ import { LetheError } from '../errors.js'
 export interface Progress {
   readonly done: number
   readonly total: number
-  /** Done before this run began (from a checkpoint): not counted in its rate. */
-  readonly resumedFrom?: number
 }
 
 /** What every long piece of work takes. */

@@ -220,11 +220,25 @@ export class Emitter {
     })
     if (whole) return a
     if (this.opset < 10) {
-      if (steps.some((s) => s !== 1)) throw new LetheError('internal', 'Slice with steps needs opset 10.')
-      return this.emit('Slice', [a], dims, { axes: ints(axes), starts: ints(starts), ends: ints(ends) })
+      const cut = a.dims.map((d, i) => (axes.includes(i) ? ends[axes.indexOf(i)]! - starts[axes.indexOf(i)]! : d))
+      const isCut = cut.some((d, i) => d !== a.dims[i])
+      const from = isCut
+        ? this.emit('Slice', [a], cut, { axes: ints(axes), starts: ints(starts), ends: ints(ends) })
+        : a
+      return axes.reduce((v, axis, i) => this.#everyNth(v, axis, steps[i]!), from)
     }
     const inputs = [a, this.int64s(starts), this.int64s(ends), this.int64s(axes)]
     return this.emit('Slice', steps.every((s) => s === 1) ? inputs : [...inputs, this.int64s(steps)], dims)
+  }
+  /** Every nth element from the first on, for opsets whose Slice has no steps: the first of each group of n. */
+  #everyNth(a: Val, axis: number, n: number): Val {
+    if (n === 1) return a
+    const groups = Math.ceil(a.dims[axis]! / n)
+    const zeros = a.dims.map(() => 0)
+    const padded = this.pad(a, zeros, zeros.with(axis, groups * n - a.dims[axis]!))
+    const [before, after] = [a.dims.slice(0, axis), a.dims.slice(axis + 1)]
+    const grouped = this.reshape(padded, [...before, groups, n, ...after])
+    return this.reshape(this.slice(grouped, [axis + 1], [0], [1]), [...before, groups, ...after])
   }
   concat(values: readonly Val[], axis: number): Val {
     const first = values[0]!

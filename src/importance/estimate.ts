@@ -47,15 +47,14 @@ export async function estimateImportance(
   const now = options.now ?? Date.now
   let saved = now()
   let done = plan.slice(0, state.next).reduce((n, u) => n + u.rows.length, 0)
-  const resumedFrom = done
-  if (done > 0) options.onProgress?.({ done, total: examples.size, resumedFrom })
+  if (done > 0) options.onProgress?.({ done, total: examples.size })
   try {
     const work = (unit: WorkUnit): Promise<UnitResult> =>
       runUnit(unit, program, session, examples, estimator.form, oneByOne)
     for await (const result of inOrder(plan.slice(state.next), work, pool.workers * 2, options.signal)) {
       addUnit(state, result)
       done += result.unit.rows.length
-      options.onProgress?.({ done, total: examples.size, resumedFrom })
+      options.onProgress?.({ done, total: examples.size })
       if (options.checkpoint && now() - saved > (options.checkpointEveryMs ?? 10_000)) {
         await options.checkpoint.save(snapshot(state))
         saved = now()

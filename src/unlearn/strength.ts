@@ -87,6 +87,7 @@ export async function findStrength(options: SearchOptions): Promise<SearchResult
       else low = middle
     }
   }
+  options.onTrial?.(trials.length, trials.length)
   if (trials.every((t) => t.selected === 0)) {
     throw new LetheError(
       'strength-void',

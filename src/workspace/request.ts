@@ -6,7 +6,7 @@ import { type Verdict, verdict } from '../evaluate/verdict/verdict.js'
 import { estimateImportance } from '../importance/estimate.js'
 import { checkStore, type Store, unseenIds } from '../importance/store.js'
 import { pick } from '../network/examples.js'
-import { type Plan, planForgetting, type StrengthChoice } from '../unlearn/forget.js'
+import { checkStrength, type Plan, planForgetting, type StrengthChoice } from '../unlearn/forget.js'
 import type { Task } from '../unlearn/target.js'
 import { type Judgement, judge } from './judge.js'
 import { type RequestSets, requestSets } from './sets.js'
@@ -60,6 +60,7 @@ export async function planRequest(workspace: Workspace, options: ForgetOptions):
   const all = workspace.examples(data)
   const forgetIds = Array.from(rows, (row) => data.id(row))
   refuseUnseen(store, forgetIds)
+  refuseVoid(options.strength, store.importance.count / rows.length)
   const forget = await estimateImportance(network, pool, pick(all, rows), {
     settings: store.importance.settings,
     parameters: new Set(store.importance.sums.keys()),
@@ -125,6 +126,13 @@ function subjectOf(task: Task, selectors: readonly Selector[], count: number): s
     return s.kind === 'attribute' ? [`${s.name} ${s.values.join(', ')}`] : []
   })
   return task === 'records' || named.length === 0 ? `the ${count} records` : named.join(' and ')
+}
+
+/** A threshold that can select nothing is known from the counts alone, before any gradient is made. */
+function refuseVoid(strength: StrengthChoice | undefined, ratio: number): void {
+  if (strength === undefined || strength.kind === 'auto') return
+  const share = strength.kind === 'alpha' ? strength.alpha / ratio : strength.share
+  checkStrength({ share, lambda: strength.lambda }, { ratio })
 }
 
 function refuseUnseen(store: Store, ids: readonly string[]): void {

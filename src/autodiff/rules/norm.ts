@@ -1,6 +1,7 @@
 import type { Val } from '../../graph/emitter.js'
 import { sizeOf } from '../../tensor/tensor.js'
-import { dy, floatOf, input, intOf, positiveAxis, type Rule, type RuleContext } from '../rule.js'
+import { dy, floatOf, input, intOf, output, positiveAxis, type Rule, type RuleContext } from '../rule.js'
+import { signOf } from './elementwise.js'
 
 /**
  * Normalisations: x̂ = (x − μ)·r with r = 1/√(σ² + ε), y = s·x̂ + b. Where μ and σ² come from x itself, over m elements:
@@ -19,16 +20,17 @@ export const norm: readonly Rule[] = [
       return [
         () =>
           isTraining ? gradient(c, hat(), c.e.mul(dy(c), scale()), over) : c.e.mul(dy(c), c.e.mul(hat().r, scale())),
-        () => c.keepAxes(c.e.mul(dy(c), hat().x), [1], 0),
-        () => c.keepAxes(dy(c), [1], 0),
+        () => perChannel(c, c.e.mul(dy(c), hat().x)),
+        () => perChannel(c, dy(c)),
         undefined,
         undefined,
       ]
     },
   },
   {
+    // ONNX LayerNormalization-17. ONNX Runtime takes it in earlier opsets too: its optimiser writes it there.
     op: 'LayerNormalization',
-    since: 17,
+    since: 1,
     vjp: (c) => {
       const x = input(c, 0)
       const axis = positiveAxis(intOf(c, 'axis', -1), x.dims.length)
@@ -45,15 +47,48 @@ export const norm: readonly Rule[] = [
       const hat = once(() => normalised(c, input(c, 0), over))
       return [
         () => gradient(c, hat(), c.e.mul(dy(c), channels(c, input(c, 1))), over),
-        () => c.keepAxes(c.e.mul(dy(c), hat().x), [1], 0),
-        () => c.keepAxes(dy(c), [1], 0),
+        () => perChannel(c, c.e.mul(dy(c), hat().x)),
+        () => perChannel(c, dy(c)),
       ]
     },
+  },
+  {
+    // x̂ = x·r with r = 1/√(mean(x²) + ε), y = s·x̂: no mean is taken off, so none comes back. ONNX RMSNormalization-23.
+    op: 'RMSNormalization',
+    since: 23,
+    vjp: (c) => {
+      const x = input(c, 0)
+      const axis = positiveAxis(intOf(c, 'axis', -1), x.dims.length)
+      const over = x.dims.map((_, i) => i).filter((i) => i >= axis)
+      const hat = once(() => {
+        const r = inverseRoot(c, c.e.reduceMean(c.e.mul(x, x), over, true))
+        return { x: c.e.mul(x, r), r }
+      })
+      return [
+        () => {
+          const g = c.e.mul(dy(c), input(c, 1))
+          return c.e.mul(hat().r, c.e.sub(g, along(c, hat(), g, over)))
+        },
+        () => c.e.mul(dy(c), hat().x),
+      ]
+    },
+  },
+  {
+    // y = x/‖x‖: dx = (dy − ∂‖x‖/∂x·Σ dy·y)/‖x‖, with ∂‖x‖/∂x = y for p = 2 and sign(x) for p = 1. Where ‖x‖ is 0, dx = 0.
+    op: 'LpNormalization',
+    since: 1,
+    vjp: (c) => [() => lpNorm(c)],
   },
   // Scale and bias are one number a group until opset 20, one a channel since 21.
   { op: 'GroupNormalization', since: 18, until: 20, vjp: (c) => groupNorm(c, 'group') },
   { op: 'GroupNormalization', since: 21, vjp: (c) => groupNorm(c, 'channel') },
 ]
+
+/** Sum over all but axis 1, examples kept where they are wanted: they must be on axis 0. */
+function perChannel(c: RuleContext, v: Val): Val {
+  if (c.form === 'each' && c.batchAxis() !== 0) c.loseBatchAxis()
+  return c.keepAxes(v, [1], 0)
+}
 
 interface Normalised {
   /** x̂. */
@@ -93,8 +128,25 @@ function running(c: RuleContext): Normalised {
 
 function gradient(c: RuleContext, { x, r }: Normalised, g: Val, over: readonly number[]): Val {
   const mean = c.e.reduceMean(g, over, true)
-  const along = c.e.mul(x, c.e.reduceMean(c.e.mul(g, x), over, true))
-  return c.e.mul(r, c.e.sub(c.e.sub(g, mean), along))
+  return c.e.mul(r, c.e.sub(c.e.sub(g, mean), along(c, { x, r }, g, over)))
+}
+
+/** x̂·mean(g·x̂) */
+function along(c: RuleContext, { x }: Normalised, g: Val, over: readonly number[]): Val {
+  return c.e.mul(x, c.e.reduceMean(c.e.mul(g, x), over, true))
+}
+
+function lpNorm(c: RuleContext): Val {
+  const { e } = c
+  const [x, y] = [input(c, 0), output(c)]
+  const axes = [positiveAxis(intOf(c, 'axis', -1), x.dims.length)]
+  const p = intOf(c, 'p', 2)
+  const size = p === 1 ? e.reduceSum(e.unary('Abs', x), axes, true) : e.reduceSum(e.mul(x, x), axes, true)
+  const isZero = e.equal(size, e.scalar(0))
+  const norm = e.where(isZero, e.scalar(1), p === 1 ? size : e.unary('Sqrt', size))
+  const turn = e.reduceSum(e.mul(dy(c), y), axes, true)
+  const dx = e.div(e.sub(dy(c), e.mul(p === 1 ? signOf(c, x) : y, turn)), norm)
+  return e.where(isZero, e.scalar(0), dx)
 }
 
 function groupNorm(c: RuleContext, per: 'group' | 'channel'): (() => Val)[] {
@@ -106,8 +158,7 @@ function groupNorm(c: RuleContext, per: 'group' | 'channel'): (() => Val)[] {
   const grouped = (v: Val): Val => c.e.reshape(v, [N, G, C / G, rest])
   const scale = (): Val => c.e.reshape(input(c, 1), per === 'group' ? [1, G, 1, 1] : [1, G, C / G, 1])
   const hat = once(() => normalised(c, grouped(x), [2, 3]))
-  const parameter = (v: Val): Val =>
-    per === 'group' ? c.keepAxes(v, [1], 0) : c.keepAxes(c.e.reshape(v, [N, C, rest]), [1], 0)
+  const parameter = (v: Val): Val => perChannel(c, per === 'group' ? v : c.e.reshape(v, [N, C, rest]))
   return [
     () => c.e.reshape(gradient(c, hat(), c.e.mul(grouped(dy(c)), scale()), [2, 3]), x.dims),
     () => parameter(c.e.mul(grouped(dy(c)), hat().x)),

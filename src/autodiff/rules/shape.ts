@@ -1,11 +1,11 @@
 import type { Val } from '../../graph/emitter.js'
-import { tensor } from '../../tensor/tensor.js'
 import {
   constantNumbers,
   dy,
   input,
   intOf,
   intsOf,
+  output,
   positiveAxis,
   type Rule,
   type RuleContext,
@@ -14,6 +14,7 @@ import {
   textOf,
 } from '../rule.js'
 import { spread } from '../window.js'
+import { addAt } from './gather.js'
 
 const back = (c: RuleContext): Val => c.e.reshape(dy(c), [...c.lead, ...input(c, 0).dims])
 /** Operators that give the elements another shape and leave their order. */
@@ -43,6 +44,7 @@ export const shape: readonly Rule[] = [
   },
   // The walk sums over the axes that expanding added or stretched, and keeps the examples where they are wanted.
   { op: 'Expand', since: 8, lifts: true, vjp: (c) => [() => dy(c)] },
+  { op: 'Tile', since: 6, lifts: true, vjp: (c) => [() => tile(c), undefined] },
   { op: 'Concat', since: 4, lifts: true, vjp: concat },
   { op: 'Split', since: 2, lifts: true, vjp: (c) => [() => split(c)] },
   { op: 'Slice', since: 1, lifts: true, vjp: (c) => [() => slice(c)] },
@@ -59,15 +61,25 @@ function concat(c: RuleContext): Thunk[] {
   })
 }
 
+/** Parts that nothing flows back to are zeros. Every part has a name: runtimes refuse a Split with an output left out. */
 function split(c: RuleContext): Val {
   const axis = positiveAxis(intOf(c, 'axis', 0), input(c, 0).dims.length)
-  const parts = c.O.map((o, i) => {
-    const known = c.dO[i]
-    if (known) return known
-    if (!o) return refuse(c, 'an unused output of unknown size')
-    return c.e.expand(c.e.constant(tensor('float32', [1], new Float32Array(1)), 'zero'), [...c.lead, ...o.dims])
-  })
+  const parts = c.O.map((_, i) => c.dO[i] ?? c.e.expand(c.e.scalar(0), [...c.lead, ...output(c, i).dims]))
   return c.e.concat(parts, axis + c.lead.length)
+}
+
+/**
+ * y repeats x r times along each axis. Axes of size 1 stay repeated (the walk sums them and keeps the examples); the others
+ * are taken apart into [r, size] and summed over r.
+ */
+function tile(c: RuleContext): Val {
+  const x = input(c, 0)
+  const lead = c.lead.length
+  const y = dy(c).dims.slice(lead)
+  const isOne = x.dims.map((d) => d === 1)
+  const apart = c.e.reshape(dy(c), [...c.lead, ...x.dims.flatMap((d, i) => (isOne[i] ? [1, y[i]!] : [y[i]! / d, d]))])
+  const repeats = x.dims.flatMap((_, i) => (isOne[i] ? [] : [lead + 2 * i]))
+  return c.e.reshape(c.e.reduceSum(apart, repeats, true), [...c.lead, ...x.dims.map((d, i) => (isOne[i] ? y[i]! : d))])
 }
 
 /** Axes, starts and steps of a Slice, counted from the front; ends follow from the output's size. */
@@ -91,6 +103,7 @@ function slice(c: RuleContext): Val {
   const x = input(c, 0)
   const lead = c.lead.length
   let g = dy(c)
+  if (g.dims.includes(0)) return c.e.expand(c.e.scalar(0), [...c.lead, ...x.dims])
   for (const { axis, start, step, count } of sliceOf(c)) {
     const at = axis + lead
     if (step < 0) g = c.e.gather(g, c.e.int64s(Array.from({ length: count }, (_, i) => count - 1 - i)), at)
@@ -104,14 +117,19 @@ function slice(c: RuleContext): Val {
 
 function pad(c: RuleContext): Val {
   const x = input(c, 0)
-  if (textOf(c, 'mode', 'constant') !== 'constant') refuse(c, `mode "${textOf(c, 'mode', '')}"`)
+  const mode = textOf(c, 'mode', 'constant')
   const given = c.opset < 11 ? [...intsOf(c, 'pads', [])] : (constantNumbers(c, 1) ?? [])
   const axes =
     (c.opset >= 18 ? constantNumbers(c, 3) : undefined)?.map((a) => positiveAxis(a, x.dims.length)) ??
     x.dims.map((_, i) => i)
   const begin = x.dims.map((_, i) => given[axes.indexOf(i)] ?? 0)
+  return mode === 'constant' ? unpad(c, begin) : unmirror(c, begin, sources[mode] ?? refuse(c, `mode "${mode}"`))
+}
+
+/** A negative pad had cut elements off: they get zeros; a positive one had added some: they are dropped. */
+function unpad(c: RuleContext, begin: readonly number[]): Val {
+  const x = input(c, 0)
   const lead = c.lead.length
-  // A negative pad had cut elements off: they get zeros; a positive one had added some: they are dropped.
   const kept = x.dims.map((d, i) => ({
     start: Math.max(begin[i]!, 0),
     size: Math.min(d, dy(c).dims[i + lead]! - Math.max(begin[i]!, 0), d + Math.min(begin[i]!, 0)),
@@ -126,4 +144,26 @@ function pad(c: RuleContext): Val {
   const before = begin.map((b) => Math.max(-b, 0))
   const after = x.dims.map((d, i) => d - before[i]! - kept[i]!.size)
   return c.e.pad(cut, [...c.lead.map(() => 0), ...before], [...c.lead.map(() => 0), ...after])
+}
+
+/** Where padding that copies elements takes them from: position `at`, inside an axis of size n or beyond it. */
+const sources: Readonly<Record<string, (at: number, n: number) => number>> = {
+  edge: (at, n) => Math.min(Math.max(at, 0), n - 1),
+  wrap: (at, n) => ((at % n) + n) % n,
+  reflect: (at, n) => {
+    const period = Math.max(2 * (n - 1), 1)
+    const there = ((at % period) + period) % period
+    return Math.min(there, period - there)
+  },
+}
+
+/** Every copy adds to the element that it was taken from, axis by axis. */
+function unmirror(c: RuleContext, begin: readonly number[], source: (at: number, n: number) => number): Val {
+  return input(c, 0).dims.reduce((g, n, i) => {
+    const axis = i + c.lead.length
+    const size = g.dims[axis]!
+    if (size === n && begin[i] === 0) return g
+    const places = Array.from({ length: size }, (_, at) => source(at - begin[i]!, n))
+    return addAt(c.e, g, axis, places, n)
+  }, dy(c))
 }

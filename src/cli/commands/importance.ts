@@ -55,7 +55,8 @@ export const importance: Verb = {
       const begin = Date.now()
       const result = await estimateImportance(network, pool, examples, {
         settings: estimator,
-        checkpoint,
+        // Removed once the store is written: a full disk at the end must not cost the work.
+        checkpoint: { ...checkpoint, remove: async () => {} },
         signal: terminal.signal,
         onProgress: terminal.progress('importance'),
       })
@@ -69,6 +70,7 @@ export const importance: Verb = {
       }
       const ids = hashIds(Array.from({ length: data.size }, (_, i) => data.id(i)))
       const written = await writeFileAtomic(out, writeStore({ importance: result, facts, ids }))
+      await checkpoint.remove()
       const seconds = (Date.now() - begin) / 1000
       return {
         json: {

@@ -1,5 +1,5 @@
 import { int, ints, text } from '../../../src/graph/graph.js'
-import { data, type OpCase } from '../op-case.js'
+import { data, node, type OpCase, param } from '../op-case.js'
 
 const k2 = { kernel_shape: ints([2, 2]) }
 
@@ -39,6 +39,67 @@ export const pool: readonly OpCase[] = [
     op: 'MaxPool',
     attributes: { kernel_shape: ints([3]), strides: ints([2]) },
     inputs: [data(['N', 2, 9], 'distinct')],
+  },
+  {
+    name: 'MaxPool in tiles that leave a rest',
+    op: 'MaxPool',
+    attributes: { ...k2, strides: ints([2, 2]) },
+    inputs: [data(['N', 2, 5, 7], 'distinct')],
+  },
+  {
+    name: 'MaxPool with steps wider than the window',
+    op: 'MaxPool',
+    attributes: { ...k2, strides: ints([3, 3]) },
+    inputs: [data(['N', 2, 8, 6], 'distinct')],
+  },
+  {
+    name: 'MaxPool SAME_LOWER',
+    op: 'MaxPool',
+    attributes: { kernel_shape: ints([2, 3]), auto_pad: text('SAME_LOWER'), strides: ints([1, 2]) },
+    inputs: [data(['N', 1, 4, 6], 'distinct')],
+  },
+  {
+    name: 'MaxPool VALID',
+    op: 'MaxPool',
+    attributes: { kernel_shape: ints([3, 3]), auto_pad: text('VALID'), strides: ints([2, 2]) },
+    inputs: [data(['N', 1, 6, 5], 'distinct')],
+  },
+  {
+    name: 'MaxPool with ceil_mode and padding',
+    op: 'MaxPool',
+    attributes: { kernel_shape: ints([3, 3]), strides: ints([2, 2]), pads: ints([1, 1, 1, 1]), ceil_mode: int(1) },
+    inputs: [data(['N', 1, 6, 6], 'distinct')],
+  },
+  {
+    name: 'MaxPool with uneven padding, dilations and strides',
+    op: 'MaxPool',
+    attributes: {
+      kernel_shape: ints([3, 2]),
+      strides: ints([2, 1]),
+      dilations: ints([1, 2]),
+      pads: ints([0, 1, 2, 0]),
+    },
+    inputs: [data(['N', 2, 6, 5], 'distinct')],
+  },
+  {
+    name: 'MaxPool of opset 9, with strides before Slice had steps',
+    op: 'MaxPool',
+    opset: 9,
+    attributes: { kernel_shape: ints([3, 3]), strides: ints([2, 3]), pads: ints([1, 1, 1, 1]) },
+    inputs: [data(['N', 2, 6, 7], 'distinct')],
+  },
+  {
+    name: 'MaxPool that also gives indices',
+    op: 'MaxPool',
+    inputs: [data(['N', 2, 4, 4], 'distinct')],
+    nodes: [{ ...node('MaxPool', ['i0'], 'o0', { ...k2, strides: ints([2, 2]) }), outputs: ['o0', 'at'] }],
+  },
+  {
+    name: 'MaxPool 3-D',
+    op: 'MaxPool',
+    opset: 22,
+    attributes: { kernel_shape: ints([2, 2, 2]), strides: ints([1, 2, 2]) },
+    inputs: [data(['N', 1, 3, 4, 4], 'distinct')],
   },
   {
     name: 'AveragePool in tiles',
@@ -81,6 +142,96 @@ export const pool: readonly OpCase[] = [
     attributes: { kernel_shape: ints([3]), pads: ints([1, 0]) },
     inputs: [data(['N', 2, 6])],
   },
+  {
+    name: 'AveragePool in tiles that leave a rest',
+    op: 'AveragePool',
+    attributes: { kernel_shape: ints([2, 3]), strides: ints([2, 3]) },
+    inputs: [data(['N', 2, 5, 7])],
+  },
+  {
+    name: 'AveragePool with steps wider than the window',
+    op: 'AveragePool',
+    attributes: { ...k2, strides: ints([3, 3]) },
+    inputs: [data(['N', 2, 8, 6])],
+  },
+  {
+    name: 'AveragePool SAME_UPPER',
+    op: 'AveragePool',
+    attributes: { kernel_shape: ints([3, 2]), auto_pad: text('SAME_UPPER'), strides: ints([2, 1]) },
+    inputs: [data(['N', 2, 6, 5])],
+  },
+  {
+    name: 'AveragePool SAME_LOWER with padding in the mean',
+    op: 'AveragePool',
+    attributes: {
+      kernel_shape: ints([2, 3]),
+      auto_pad: text('SAME_LOWER'),
+      strides: ints([1, 2]),
+      count_include_pad: int(1),
+    },
+    inputs: [data(['N', 2, 4, 6])],
+  },
+  {
+    name: 'AveragePool VALID',
+    op: 'AveragePool',
+    attributes: { kernel_shape: ints([3, 3]), auto_pad: text('VALID'), strides: ints([2, 2]) },
+    inputs: [data(['N', 1, 6, 5])],
+  },
+  ...[10, 17, 19, 22].flatMap((opset) =>
+    [0, 1].map(
+      (include): OpCase => ({
+        name: `AveragePool of opset ${opset} with ceil_mode, padding and count_include_pad ${include}`,
+        op: 'AveragePool',
+        opset,
+        attributes: {
+          kernel_shape: ints([3, 3]),
+          strides: ints([2, 2]),
+          pads: ints([1, 1, 1, 1]),
+          ceil_mode: int(1),
+          count_include_pad: int(include),
+        },
+        inputs: [data(['N', 1, 6, 7])],
+      }),
+    ),
+  ),
+  {
+    name: 'AveragePool of opset 9 with strides',
+    op: 'AveragePool',
+    opset: 9,
+    attributes: { kernel_shape: ints([3, 3]), strides: ints([2, 3]), pads: ints([0, 1, 1, 0]) },
+    inputs: [data(['N', 2, 6, 7])],
+  },
+  {
+    name: 'AveragePool with dilations',
+    op: 'AveragePool',
+    opset: 19,
+    attributes: {
+      kernel_shape: ints([2, 3]),
+      dilations: ints([2, 1]),
+      strides: ints([1, 2]),
+      pads: ints([1, 1, 1, 0]),
+    },
+    inputs: [data(['N', 2, 6, 7])],
+  },
+  {
+    name: 'AveragePool 3-D',
+    op: 'AveragePool',
+    attributes: { kernel_shape: ints([2, 2, 2]), strides: ints([1, 2, 1]) },
+    inputs: [data(['N', 1, 3, 4, 3])],
+  },
   { name: 'GlobalAveragePool', op: 'GlobalAveragePool', inputs: [data(['N', 2, 3, 4])] },
   { name: 'GlobalMaxPool', op: 'GlobalMaxPool', inputs: [data(['N', 2, 3, 4], 'distinct')] },
+  { name: 'GlobalAveragePool 1-D', op: 'GlobalAveragePool', inputs: [data(['N', 2, 5])] },
+  { name: 'GlobalMaxPool 1-D', op: 'GlobalMaxPool', opset: 9, inputs: [data(['N', 2, 5], 'distinct')] },
+  {
+    name: 'Pooling behind a convolution keeps examples apart',
+    op: 'MaxPool',
+    inputs: [data(['N', 2, 6, 6], 'distinct'), param([3, 2, 3, 3])],
+    nodes: [
+      node('Conv', ['i0', 'i1'], 'h'),
+      node('MaxPool', ['h'], 'm', k2),
+      node('AveragePool', ['m'], 'a', k2),
+      node('GlobalAveragePool', ['a'], 'o0'),
+    ],
+  },
 ]
