@@ -1,5 +1,5 @@
 import { LetheError } from '../errors.js'
-import { type DataType, isFloat, sizeOf, type Tensor, tensor } from '../tensor/tensor.js'
+import { type DataType, isFloat, sizeOf, type Tensor, tensor, toInt64 } from '../tensor/tensor.js'
 import { type Attributes, float, type Graph, int, ints, type Node, type ValueInfo } from './graph.js'
 
 /** A value with its element type and static shape: what rules compute with. */
@@ -82,7 +82,7 @@ export class Emitter {
     return this.#remember(`${dtype}:${Object.is(value, -0) ? '-0' : value}`, () => {
       if (dtype === 'float64') return tensor('float64', [], new Float64Array([value]))
       if (dtype === 'float32') return tensor('float32', [], new Float32Array([value]))
-      if (dtype === 'int64') return tensor('int64', [], new BigInt64Array([BigInt(value)]))
+      if (dtype === 'int64') return tensor('int64', [], new BigInt64Array([toInt64(value)]))
       throw new LetheError('internal', `No scalar constants of type ${dtype}.`)
     })
   }
@@ -90,11 +90,7 @@ export class Emitter {
   /** A 1-D int64 constant (shapes, axes, pads); equal lists share one initializer. */
   int64s(values: readonly number[]): Val {
     return this.#remember(`i64:${values.join(',')}`, () =>
-      tensor(
-        'int64',
-        [values.length],
-        BigInt64Array.from(values, (v) => BigInt(v)),
-      ),
+      tensor('int64', [values.length], BigInt64Array.from(values, toInt64)),
     )
   }
 

@@ -2,7 +2,7 @@ import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import { LetheError } from '../errors.js'
 import { onnxTypeCode } from '../graph/emitter.js'
 import type { Attribute, Graph, Node, ValueInfo } from '../graph/graph.js'
-import type { Tensor } from '../tensor/tensor.js'
+import { type Tensor, toInt64 } from '../tensor/tensor.js'
 import {
   type AttributeProto,
   AttributeProtoSchema,
@@ -138,13 +138,13 @@ function readAttribute(a: AttributeProto): Attribute {
 function writeAttribute(name: string, a: Attribute): AttributeProto {
   switch (a.kind) {
     case 'int':
-      return create(AttributeProtoSchema, { name, type: AttributeType.INT, i: BigInt(a.value) })
+      return create(AttributeProtoSchema, { name, type: AttributeType.INT, i: toInt64(a.value) })
     case 'float':
       return create(AttributeProtoSchema, { name, type: AttributeType.FLOAT, f: a.value })
     case 'string':
       return create(AttributeProtoSchema, { name, type: AttributeType.STRING, s: encoder.encode(a.value) })
     case 'ints':
-      return create(AttributeProtoSchema, { name, type: AttributeType.INTS, ints: a.value.map(BigInt) })
+      return create(AttributeProtoSchema, { name, type: AttributeType.INTS, ints: a.value.map(toInt64) })
     case 'floats':
       return create(AttributeProtoSchema, { name, type: AttributeType.FLOATS, floats: [...a.value] })
     case 'strings':

@@ -154,3 +154,11 @@ function bfloatToNumber(bits: number): number {
   scratch.setUint32(0, bits << 16)
   return scratch.getFloat32(0)
 }
+
+/**
+ * The nearest int64 of a whole number. Slices "to the end" carry 2⁶³ − 1, which as a double has become 2⁶³ and would wrap
+ * around to a negative number.
+ */
+export function toInt64(value: number): bigint {
+  return value >= 2 ** 63 ? 2n ** 63n - 1n : BigInt(Math.max(value, -(2 ** 63)))
+}
