@@ -13,7 +13,7 @@ import { openForward } from '../dist/network/forward.js'
 import { scoreOf } from '../dist/unlearn/forget.js'
 import { planRequest } from '../dist/workspace/request.js'
 import { openWorkspace } from '../dist/workspace/workspace-node.js'
-import { cifar10Folder, environment, preprocessing, sharedModel, writeResult } from './shared.js'
+import { cifar10Folder, environment, percent, points, preprocessing, sharedModel, writeResult } from './shared.js'
 
 const name = process.argv[2] ?? 'resnet20-cifar10'
 const only = process.argv[3]?.split(',')
@@ -63,7 +63,7 @@ const worstForget = Math.max(...rows.map((r) => r.forget[1]))
 const worstChange = Math.min(...rows.map((r) => r.change))
 const meanChange = rows.reduce((sum, r) => sum + r.change, 0) / rows.length
 const verdict = [
-  `forgotten class, test accuracy: worst ${pc(worstForget)} (at most 2 %: ${worstForget <= 0.02 ? 'met' : 'missed'})`,
+  `forgotten class, test accuracy: worst ${percent(worstForget)} (at most 2 %: ${worstForget <= 0.02 ? 'met' : 'missed'})`,
   `other classes, change: worst ${points(worstChange)} (at least −1.0: ${worstChange >= -0.01 ? 'met' : 'missed'}), mean ${points(meanChange)} (at least −0.3: ${meanChange >= -0.003 ? 'met' : 'missed'})`,
 ]
 console.log(verdict.join('\n'))
@@ -88,17 +88,7 @@ if (!only) {
 
 /** @param {typeof rows[number]} r */
 function line(r) {
-  return `| ${r.class} | ${r.tau.toFixed(3)} | ${r.alpha.toFixed(2)} | ${r.lambda} | ${r.dampened} | ${pc(r.forget[0])} → ${pc(r.forget[1])} | ${pc(r.rest[0])} → ${pc(r.rest[1])} | ${points(r.change)} | ${r.targetMet ? 'reached' : 'not reached'} | ${r.seconds.toFixed(0)} |`
-}
-
-/** @param {number} share */
-function pc(share) {
-  return `${(share * 100).toFixed(2)} %`
-}
-
-/** @param {number} share */
-function points(share) {
-  return `${share < 0 ? '−' : '+'}${Math.abs(share * 100).toFixed(2)}`
+  return `| ${r.class} | ${r.tau.toFixed(3)} | ${r.alpha.toFixed(2)} | ${r.lambda} | ${r.dampened} | ${percent(r.forget[0])} → ${percent(r.forget[1])} | ${percent(r.rest[0])} → ${percent(r.rest[1])} | ${points(r.change)} | ${r.targetMet ? 'reached' : 'not reached'} | ${r.seconds.toFixed(0)} |`
 }
 
 /** @param {ReadonlyMap<string, Float32Array>} changed @param {ArrayLike<number>} rowsOf */

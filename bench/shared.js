@@ -1,6 +1,6 @@
 // @ts-check
 // What the benchmarks share: where real data and models lie, and how results are written.
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus, totalmem } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
@@ -57,4 +57,47 @@ export function writeResult(name, value, markdown) {
 export function median(values) {
   const sorted = [...values].sort((a, b) => a - b)
   return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
+}
+
+/**
+ * Runs a verb of the built command with --json, as a user would.
+ * @param {readonly string[]} args
+ * @returns {{ status: number, seconds: number, json: any, stderr: string }}
+ */
+export function lethe(args) {
+  const begin = performance.now()
+  const result = spawnSync(process.execPath, [join(root, 'dist/cli/main.js'), ...args, '--json'], {
+    encoding: 'utf8',
+    maxBuffer: 2 ** 28,
+  })
+  const seconds = (performance.now() - begin) / 1000
+  const { status, stdout, stderr } = result
+  return { status: status ?? -1, seconds, json: stdout ? JSON.parse(stdout) : undefined, stderr }
+}
+
+/**
+ * The same, where success is expected.
+ * @param {readonly string[]} args
+ */
+export function mustRun(args) {
+  const result = lethe(args)
+  if (result.status === 0) return result
+  throw new Error(`lethe ${args.join(' ')}\n${result.stderr}`)
+}
+
+/** Flags of a public CIFAR-10 model and its training data. @param {string} name */
+export function onCifar(name) {
+  const { mean, std } = preprocessing
+  const of = ['--mean', mean.join(','), '--std', std.join(',')]
+  return ['-m', sharedModel(name), '-d', cifar10Folder(), ...of]
+}
+
+/** @param {number} share */
+export function percent(share) {
+  return `${(share * 100).toFixed(2)} %`
+}
+
+/** Difference of two shares in points, with its sign. @param {number} share */
+export function points(share) {
+  return `${share < 0 ? '−' : '+'}${Math.abs(share * 100).toFixed(2)}`
 }

@@ -21,8 +21,10 @@ export interface SearchResult {
 }
 
 /** Fractions of all parameters that the coarse scan selects: even steps on a logarithmic scale. */
-const coarse = [0.0002, 0.0005, 0.001, 0.002, 0.004, 0.007, 0.012, 0.02, 0.035, 0.06, 0.1, 0.17, 0.28]
+const coarse = [0.0002, 0.0005, 0.001, 0.002, 0.004, 0.007, 0.012, 0.02, 0.035, 0.06, 0.1, 0.17, 0.28, 0.45, 0.7]
 const lambdas = [1, 0.3]
+/** Tried too where those reach nothing: with few classes R is small, and λ·I_D/I_Df ≥ λ/R dampens little. */
+const smallLambdas = [0.1, 0.01]
 const fineSteps = 5
 
 interface Point {
@@ -32,8 +34,8 @@ interface Point {
 
 /**
  * Finds threshold and λ together: a coarse scan over how many parameters are selected, for each λ, then a finer one where
- * it matters, because the response is neither smooth nor monotonic. Where a trial has reached the target within the floor, the
- * finer scan looks for the weakest strength that still does; where none has, for the strongest that keeps the floor.
+ * it matters, because the response is neither smooth nor monotonic. Where a trial has gone as far as the target within the
+ * floor, the finer scan looks for the weakest strength that still does; where none has, for the strongest that keeps the floor.
  *
  * Among trials that keep the floor, one that reaches the target with the highest retain accuracy wins; where none does,
  * the one nearest to the target. Without a probe the floor is not checked and the weakest strength that reaches the target wins.
@@ -56,34 +58,29 @@ export async function findStrength(options: SearchOptions): Promise<SearchResult
   }
 
   const lines = new Map<number, Point[]>()
-  for (const lambda of lambdas) {
+  const scan = async (lambda: number): Promise<void> => {
     const line: Point[] = []
     lines.set(lambda, line)
     for (const fraction of coarse) {
       const trial = await attempt(fraction, lambda)
       if (!trial) continue
       line.push({ fraction, trial })
-      if (
-        isPointless(
-          line.map((p) => p.trial),
-          options,
-        )
-      )
-        break
+      const tried = line.map((p) => p.trial)
+      if (isPointless(tried, options)) break
     }
   }
-  const isReached = trials.some((t) => keepsFloor(t, keep) && target.distance(t) <= 0)
+  const isPassed = (): boolean => trials.some((t) => keepsFloor(t, keep) && target.isPast(t))
+  for (const lambda of lambdas) await scan(lambda)
+  for (const lambda of smallLambdas) if (!isPassed()) await scan(lambda)
+
+  const holds = isPassed() ? target.isPast : (t: Trial): boolean => !keepsFloor(t, keep)
   for (const [lambda, line] of lines) {
-    const found = isReached
-      ? crossing(line, (t) => target.distance(t) <= 0)
-      : crossing(line, (t) => !keepsFloor(t, keep))
-    if (!found) continue
-    let [low, high] = found
+    let [low, high] = crossing(line, holds) ?? [1, 1]
     for (let i = 0; i < fineSteps && high / low > 1.01; i++) {
       const middle = Math.sqrt(low * high)
       const trial = await attempt(middle, lambda)
       if (!trial) break
-      if (isReached ? target.distance(trial) <= 0 : !keepsFloor(trial, keep)) high = middle
+      if (holds(trial)) high = middle
       else low = middle
     }
   }
@@ -127,7 +124,7 @@ function keepsFloor(t: Trial, keep: number): boolean {
 /** True once selecting more leads nowhere: beyond the floor with the target reached, or far beyond it five times. */
 function isPointless(line: readonly Trial[], { keep, target }: SearchOptions): boolean {
   const last = line.at(-1)!
-  if (!keepsFloor(last, 2 * keep) && target.distance(last) <= 0) return true
+  if (!keepsFloor(last, 2 * keep) && target.isPast(last)) return true
   return line.length >= 5 && line.slice(-5).every((t) => !keepsFloor(t, 5 * keep))
 }
 

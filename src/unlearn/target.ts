@@ -1,4 +1,4 @@
-import type { Target } from './trial.js'
+import type { Target, Trial } from './trial.js'
 
 export type Task = 'class' | 'attribute' | 'records'
 
@@ -23,6 +23,7 @@ export function targetOf(task: Task, classes: number, reference: UnseenReference
     return {
       description: `accuracy on the forgotten class at most ${classAccuracy * 100} %`,
       distance: (t) => t.forget.accuracy - classAccuracy,
+      isPast: (t) => t.forget.accuracy <= classAccuracy,
     }
   }
   if (task === 'attribute') {
@@ -32,16 +33,21 @@ export function targetOf(task: Task, classes: number, reference: UnseenReference
         ? `accuracy on the forget set like that on comparable unseen data (${(accuracy * 100).toFixed(1)} %)`
         : `accuracy on the forget set at chance (${(accuracy * 100).toFixed(1)} %); no comparable unseen data was given`,
       distance: (t) => Math.abs(t.forget.accuracy - accuracy) - 0.05,
+      isPast: (t) => t.forget.accuracy <= accuracy + 0.05,
     }
   }
   if (reference === undefined) {
     return {
       description: 'no comparable unseen data was given: nothing to aim at',
       distance: (t) => 1 / (1 + t.forget.loss),
+      isPast: () => false,
     }
   }
+  const tolerance = 0.1 * reference.loss
+  const above = (t: Trial): number => t.forget.loss - (t.unseen?.loss ?? reference.loss)
   return {
     description: `mean loss of the records like that of comparable unseen data (${reference.loss.toFixed(3)})`,
-    distance: (t) => Math.abs(t.forget.loss - (t.unseen?.loss ?? reference.loss)) - 0.1 * reference.loss,
+    distance: (t) => Math.abs(above(t)) - tolerance,
+    isPast: (t) => above(t) >= -tolerance,
   }
 }

@@ -17,10 +17,13 @@ export interface ProbeScore {
   readonly size: number
 }
 
-/** Where forgetting should end, and how far a trial is from it: 0 is reached, larger is farther. */
+/** Where forgetting should end. */
 export interface Target {
   readonly description: string
+  /** How far a trial is from it, on either side: 0 or less is reached, larger is farther. */
   readonly distance: (trial: Trial) => number
+  /** True where a trial has forgotten as much as it should, or more. */
+  readonly isPast: (trial: Trial) => boolean
 }
 
 /** One correct (1) or wrong (0) answer an example. */

@@ -134,4 +134,36 @@ describe('the search for a strength', () => {
     expect(result.alternatives.length).toBeGreaterThan(0)
     expect(result.alternatives[0]!.forget.accuracy).toBeLessThanOrEqual(0.002)
   })
+  it('finds the band of a two-sided target between a trial that stops short and one that goes too far', async () => {
+    const steep = response(0.5, 0.1)
+    const result = await findStrength({
+      keep: 0.01,
+      target: targetOf('attribute', 8, undefined),
+      quantiles,
+      // From 0.9 to 0 between shares 0.53 and 0.5: no point of the coarse scan lies there.
+      evaluate: async (s) => {
+        const trial = await steep(s)
+        const accuracy = Math.min(0.9, Math.max(0, (s.share - 0.5) * 30))
+        return { ...trial, forget: { ...trial.forget, accuracy } }
+      },
+    })
+    expect(result.targetMet).toBe(true)
+    expect(result.chosen.forget.accuracy).toBeGreaterThan(0.075)
+    expect(result.chosen.forget.accuracy).toBeLessThan(0.175)
+  })
+  it('goes to a smaller λ where the larger ones cannot reach the target', async () => {
+    const plain = response(0.9, 0.05)
+    const result = await findStrength({
+      keep: 0.01,
+      target: targetOf('class', 2, undefined),
+      quantiles,
+      evaluate: async (s) => {
+        const trial = await plain(s)
+        const accuracy = s.lambda > 0.2 ? 0.6 : trial.forget.accuracy
+        return { ...trial, forget: { ...trial.forget, accuracy } }
+      },
+    })
+    expect(result.targetMet).toBe(true)
+    expect(result.chosen.strength.lambda).toBe(0.1)
+  })
 })
