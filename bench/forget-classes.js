@@ -18,6 +18,7 @@ import { cifar10Folder, environment, percent, points, preprocessing, sharedModel
 const name = process.argv[2] ?? 'resnet20-cifar10'
 const only = process.argv[3]?.split(',')
 const settings = { estimator: 'grouped', groupSize: 512 }
+const here = environment()
 
 const data = await openDataset(cifar10Folder(), { split: 'train' })
 const test = await openDataset(cifar10Folder(), { split: 'test' })
@@ -70,11 +71,11 @@ console.log(verdict.join('\n'))
 if (!only) {
   writeResult(
     `forget-classes-${name}`,
-    { model: name, settings, storeSeconds, environment: environment(), rows, worstForget, worstChange, meanChange },
+    { model: name, settings, storeSeconds, environment: here, rows, worstForget, worstChange, meanChange },
     [
       `# Each class of ${name} forgotten, strength found by itself`,
       '',
-      `Importances: \`${settings.estimator}\`, ${settings.groupSize} a group, of the 50,000 training images once (${storeSeconds === undefined ? 'read from an earlier run' : `${storeSeconds.toFixed(0)} s`}). The search sees training images only; the figures are those of the 10,000 test images. Seconds: the whole request on ${environment().cores} cores of a shared machine (${environment().cpu}), Node ${environment().node}, commit ${environment().commit}.`,
+      `Importances: \`${settings.estimator}\`, ${settings.groupSize} a group, of the 50,000 training images once (${storeSeconds === undefined ? 'read from an earlier run' : `${storeSeconds.toFixed(0)} s`}). The search sees training images only; the figures are those of the 10,000 test images. Seconds: the whole request on ${here.cores} cores of a shared machine (${here.cpu}), Node ${here.node}, commit ${here.commit}.`,
       '',
       '| class | τ | α | λ | weights dampened | forgotten class | other nine | change, points | target | seconds |',
       '|---|---|---|---|---|---|---|---|---|---|',

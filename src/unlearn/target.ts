@@ -1,3 +1,4 @@
+import { wilson } from '../evaluate/estimate.js'
 import type { Target, Trial } from './trial.js'
 
 export type Task = 'class' | 'attribute' | 'records'
@@ -15,7 +16,7 @@ const classAccuracy = 0.002
  * Where forgetting should end.
  *
  * A whole class: a model never trained on it does not name it, so accuracy 0. A sub-class (attribute): what the model does with
- * comparable unseen members, where such a reference is given; chance, 1/K, otherwise. Records: the mean loss of comparable
+ * comparable unseen members, where such a reference is given; clearly no better than chance, 1/K, otherwise. Records: the mean loss of comparable
  * unseen data, neither lower nor higher; without a reference no strength can be said to reach it.
  */
 export function targetOf(task: Task, classes: number, reference: UnseenReference | undefined): Target {
@@ -26,16 +27,7 @@ export function targetOf(task: Task, classes: number, reference: UnseenReference
       isPast: (t) => t.forget.accuracy <= classAccuracy,
     }
   }
-  if (task === 'attribute') {
-    const accuracy = reference?.accuracy ?? 1 / classes
-    return {
-      description: reference
-        ? `accuracy on the forget set like that on comparable unseen data (${(accuracy * 100).toFixed(1)} %)`
-        : `accuracy on the forget set at chance (${(accuracy * 100).toFixed(1)} %); no comparable unseen data was given`,
-      distance: (t) => Math.abs(t.forget.accuracy - accuracy) - 0.05,
-      isPast: (t) => t.forget.accuracy <= accuracy + 0.05,
-    }
-  }
+  if (task === 'attribute') return reference ? likeUnseen(reference.accuracy) : noBetterThanChance(1 / classes)
   if (reference === undefined) {
     return {
       description: 'no comparable unseen data was given: nothing to aim at',
@@ -51,3 +43,24 @@ export function targetOf(task: Task, classes: number, reference: UnseenReference
     isPast: (t) => above(t) >= -tolerance,
   }
 }
+
+function likeUnseen(accuracy: number): Target {
+  return {
+    description: `accuracy on the forget set like that on comparable unseen data (${percent(accuracy)})`,
+    distance: (t) => Math.abs(t.forget.accuracy - accuracy) - 0.05,
+    isPast: (t) => t.forget.accuracy <= accuracy + 0.05,
+  }
+}
+
+/** Clearly so: the upper end of the accuracy's 95 % interval, not the accuracy itself; or no right answer at all. */
+function noBetterThanChance(chance: number): Target {
+  const distance = ({ forget: { accuracy, size } }: Trial): number =>
+    accuracy === 0 ? 0 : wilson(Math.round(accuracy * size), size).high - chance
+  return {
+    description: `accuracy on the forget set clearly no better than chance (${percent(chance)}); no comparable unseen data was given`,
+    distance,
+    isPast: (t) => distance(t) <= 0,
+  }
+}
+
+const percent = (share: number): string => `${(share * 100).toFixed(1)} %`

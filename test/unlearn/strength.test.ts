@@ -110,6 +110,28 @@ function response(needed: number, broken: number): (s: Strength) => Promise<Tria
 }
 const quantiles = (fractions: readonly number[]): number[] => fractions.map((f) => 1 - f ** 0.3)
 
+describe('the target of an attribute without unseen data', () => {
+  const target = targetOf('attribute', 8, undefined)
+  const at = (right: number, size: number): Trial => ({
+    strength: { share: 0.5, lambda: 1 },
+    selected: 1,
+    forget: { accuracy: right / size, loss: 1, size },
+    retain: undefined,
+    unseen: undefined,
+    fall: undefined,
+  })
+  it.each([
+    // Wilson's upper limit of 4 of 80 is 12.2 %, of 5 of 80 it is 13.8 %; chance is 12.5 %.
+    [4, 80, true],
+    [5, 80, false],
+    [0, 5, true],
+    [1, 5, false],
+  ])('is reached with %d of %d right: %s', (right, size, isReached) => {
+    expect(target.distance(at(right, size)) <= 0).toBe(isReached)
+    expect(target.isPast(at(right, size))).toBe(isReached)
+  })
+})
+
 describe('the search for a strength', () => {
   it('finds the narrow window between forgetting and damage that the coarse scan steps over', async () => {
     const result = await findStrength({
@@ -138,7 +160,7 @@ describe('the search for a strength', () => {
     const steep = response(0.5, 0.1)
     const result = await findStrength({
       keep: 0.01,
-      target: targetOf('attribute', 8, undefined),
+      target: targetOf('attribute', 8, { accuracy: 0.125, loss: 1 }),
       quantiles,
       // From 0.9 to 0 between shares 0.53 and 0.5: no point of the coarse scan lies there.
       evaluate: async (s) => {

@@ -3,12 +3,12 @@ import type { Architecture } from './architecture.js'
 import { NetworkBuilder } from './builder.js'
 import { imageShape } from './image-shape.js'
 
-const widths = [16, 32, 64]
+const widths = [16, 32, 64, 128]
 
-/** Small convolutional network: three blocks of convolution, batch norm, ReLU and max-pool, then a linear layer. */
+/** Small convolutional network: four blocks of convolution, batch norm, ReLU and max-pool, then a linear layer. */
 export const cnn: Architecture = {
   name: 'cnn',
-  summary: 'three convolutions (16, 32, 64) with batch norm, ReLU and max-pool',
+  summary: 'four convolutions (16, 32, 64, 128) with batch norm, ReLU and max-pool',
   build(shape, random) {
     const b = new NetworkBuilder(random)
     const [channels] = imageShape('cnn', shape)
