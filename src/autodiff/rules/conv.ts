@@ -132,7 +132,7 @@ function sumOver(c: RuleContext, m: Val): Val {
 
 /**
  * Products of cotangent and input for each example. Without groups one block for each offset of the outer kernel axes, the
- * offsets of the last axis side by side: [N, K_last·C, O], which needs K_last slices where one an offset would need them
+ * offsets of the last axis side by side: [N, O, K_last·C], which needs K_last slices where one an offset would need them
  * all. With groups one block an offset: [N, G, O/G, C/G].
  */
 function productsEach(c: RuleContext): Val[] {
@@ -141,8 +141,8 @@ function productsEach(c: RuleContext): Val[] {
     const g = c.e.reshape(dy(c), [N, G, O / G, P])
     return seenByOffset(c, 'NC').map((x) => c.e.matmul(g, c.e.swapLast(c.e.reshape(x, [N, G, C / G, P]))))
   }
-  const g = c.e.swapLast(c.e.reshape(dy(c), [N, O, P]))
-  return seenByRow(c).map((x) => c.e.matmul(c.e.reshape(x, [N, x.dims[1]!, P]), g))
+  const g = c.e.reshape(dy(c), [N, O, P])
+  return seenByRow(c).map((x) => c.e.matmul(g, c.e.swapLast(c.e.reshape(x, [N, x.dims[1]!, P]))))
 }
 
 /** Blocks of `productsEach`, flattened behind `lead`, as one tensor in the layout of the weight: [...lead, O, C/G, *K]. */
@@ -154,11 +154,9 @@ function weightLayout(c: RuleContext, blocks: readonly Val[], lead: readonly num
     const columns = blocks.map((m) => c.e.reshape(m, [...lead, O, C / G, 1]))
     return c.e.reshape(c.e.concat(columns, n + 2), [...lead, O, C / G, ...kernel])
   }
-  const outer = kernel.slice(0, -1)
-  const rows = blocks.map((m) => c.e.reshape(m, [...lead, 1, kernel.at(-1)!, C, O]))
-  const stacked = c.e.reshape(c.e.concat(rows, n), [...lead, sizeOf(outer), kernel.at(-1)!, C, O])
-  const moved = c.e.transpose(stacked, [...lead.keys(), n + 3, n + 2, n, n + 1])
-  return c.e.reshape(moved, [...lead, O, C, ...kernel])
+  const rows = blocks.map((m) => c.e.reshape(m, [...lead, O, 1, kernel.at(-1)! * C]))
+  const stacked = c.e.reshape(c.e.concat(rows, n + 1), [...lead, O, sizeOf(kernel), C])
+  return c.e.reshape(c.e.swapLast(stacked), [...lead, O, C, ...kernel])
 }
 
 /**
