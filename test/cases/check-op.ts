@@ -33,6 +33,7 @@ function fill(size: number, domain: Domain, next: () => number): Float32Array {
   }
   return Float32Array.from({ length: size }, () => {
     if (domain === 'positive') return 0.5 + 1.5 * next()
+    if (domain === 'above-one') return 1.3 + 1.7 * next()
     if (domain === 'unit') return 1.8 * next() - 0.9
     if (domain === 'away-from-zero') return (next() < 0.5 ? -1 : 1) * (0.3 + 1.2 * next())
     return gaussian(next)

@@ -5,6 +5,7 @@ import type { Tensor } from '../../src/tensor/tensor.js'
 export type Domain =
   | 'normal' // standard normal
   | 'positive' // 0.5 … 2
+  | 'above-one' // 1.3 … 3
   | 'unit' // −0.9 … 0.9
   | 'away-from-zero' // |x| between 0.3 and 1.5, both signs
   | 'distinct' // all values at least 0.1 apart, in random order: no ties for max and min

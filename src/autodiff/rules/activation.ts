@@ -20,6 +20,8 @@ export const activation: readonly Rule[] = [
   },
   // x where x > α, else 0; the gradient at α is 0.
   slope('ThresholdedRelu', 10, (c) => c.e.indicator(c.e.greater(x(c), c.e.scalar(floatOf(c, 'alpha', 1))))),
+  // x moved towards 0 by the bias where |x| > λ, else 0; the gradient at ±λ is 0.
+  slope('Shrink', 9, (c) => c.e.indicator(c.e.greater(c.e.unary('Abs', x(c)), c.e.scalar(floatOf(c, 'lambd', 0.5))))),
   {
     // y = α·(exp(x) − 1) left of 0: dy/dx = y + α; the gradient at 0 is α.
     op: 'Elu',

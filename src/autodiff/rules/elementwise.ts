@@ -23,6 +23,19 @@ export const elementwise: readonly Rule[] = [
       () => c.e.unary('Neg', c.e.mul(dy(c), c.e.div(output(c), input(c, 1)))),
     ],
   },
+  {
+    // With fmod, y = a − b·n with n = a/b cut to a whole number: da = dy, db = −dy·n. Without, the numbers are whole.
+    op: 'Mod',
+    since: 10,
+    lifts: true,
+    vjp: (c) => [
+      () => dy(c),
+      () => {
+        const n = c.e.div(c.e.sub(input(c, 0), output(c)), input(c, 1))
+        return c.e.unary('Neg', c.e.mul(dy(c), n))
+      },
+    ],
+  },
   { op: 'Pow', since: 7, lifts: true, vjp: (c) => [powBase(c), powExponent(c)] },
   { op: 'Max', since: 8, lifts: true, vjp: (c) => extremum(c, (v, y) => c.e.less(v, y)) },
   { op: 'Min', since: 8, lifts: true, vjp: (c) => extremum(c, (v, y) => c.e.greater(v, y)) },
@@ -58,13 +71,6 @@ export const elementwise: readonly Rule[] = [
   { op: 'Log', since: 6, lifts: true, vjp: (c) => [() => c.e.div(dy(c), x(c))] },
   // The gradient at 0 is 0, as PyTorch has it.
   { op: 'Abs', since: 6, lifts: true, vjp: (c) => [() => c.e.mul(dy(c), signOf(c, x(c)))] },
-  { op: 'Sin', since: 7, lifts: true, vjp: (c) => [() => c.e.mul(dy(c), c.e.unary('Cos', x(c)))] },
-  {
-    op: 'Cos',
-    since: 7,
-    lifts: true,
-    vjp: (c) => [() => c.e.unary('Neg', c.e.mul(dy(c), c.e.unary('Sin', x(c))))],
-  },
   {
     // d erf(x)/dx = 2/√π·exp(−x²)
     op: 'Erf',
@@ -81,11 +87,6 @@ export const elementwise: readonly Rule[] = [
   // From an integer or a boolean nothing flows back: it is constant between its steps.
   { op: 'Cast', since: 6, lifts: true, vjp: (c) => [castBack(c)] },
   { op: 'CastLike', since: 15, lifts: true, vjp: (c) => [castBack(c), undefined] },
-  // Truth values and indices, and functions that are flat between their steps: constant by nature.
-  ...[
-    ...['Equal', 'Less', 'LessOrEqual', 'Greater', 'GreaterOrEqual', 'And', 'Or', 'Xor', 'Not', 'IsNaN', 'IsInf'],
-    ...['ArgMax', 'ArgMin', 'Floor', 'Ceil', 'Round', 'Sign'],
-  ].map((op): Rule => ({ op, since: 1, lifts: true, vjp: () => [] })),
 ]
 
 /** Sign of v: −1, 0 or 1, by comparisons (Sign has no WebGPU kernel). */

@@ -1,10 +1,19 @@
-import type { Emitter, Val } from '../../graph/emitter.js'
-import { text } from '../../graph/graph.js'
-import { sizeOf, tensor } from '../../tensor/tensor.js'
-import { constantNumbers, dy, input, intOf, positiveAxis, type Rule, type RuleContext } from '../rule.js'
-
-/** Largest one-hot matrix that is multiplied with where the opset could scatter instead. */
-const maxOneHot = 2 ** 18
+import type { Val } from '../../graph/emitter.js'
+import { sizeOf } from '../../tensor/tensor.js'
+import { addElements } from '../elements.js'
+import { addAt, countTo, fromFront, maxOneHot, type PickedRows, sumOfSquaredRows, sumRows } from '../rows.js'
+import {
+  constantNumbers,
+  dy,
+  input,
+  intOf,
+  output,
+  positiveAxis,
+  type Rule,
+  type RuleContext,
+  refuse,
+  x,
+} from '../rule.js'
 
 /** Picking elements by index. */
 export const gather: readonly Rule[] = [
@@ -14,36 +23,71 @@ export const gather: readonly Rule[] = [
     since: 1,
     lifts: true,
     vjp: (c) => [() => (staysApart(c) ? byConstant(c) : byValue(c)), undefined],
-    squares: (c) => [hasFewIndices(c) ? () => squaresOfRows(c) : undefined, undefined],
+    squares: (c) => [hasFewIndices(c) ? () => squaresOfTable(c) : undefined, undefined],
+  },
+  {
+    // y[i][j] = x[index[i][j]][j] for axis 0. ONNX GatherElements-13.
+    op: 'GatherElements',
+    since: 11,
+    lifts: true,
+    vjp: (c) => [
+      () => {
+        // A table that every example reads: its axes are those of the index, which has no room for examples.
+        if (isTableOfEach(c)) c.loseBatchAxis()
+        return addElements(c.e, dy(c), { index: input(c, 1), axis: axisOf(c), dims: x(c).dims })
+      },
+      undefined,
+    ],
+  },
+  {
+    // The last axis of the indices names a place on the axes of x behind `batch_dims`. ONNX GatherND-13.
+    op: 'GatherND',
+    since: 11,
+    lifts: true,
+    vjp: (c) => [
+      () => {
+        const { index, g, V } = pickedByCoordinates(c)
+        const sums = sumRows(c.e, index, g, V)
+        const front = isTableOfEach(c) ? [index.dims[0]!] : c.lead
+        return c.e.reshape(sums, [...front, ...x(c).dims])
+      },
+      undefined,
+    ],
+    squares: (c) => [
+      c.wants(0) && isTableOfEach(c) && intOf(c, 'batch_dims', 0) === 0
+        ? () => c.e.reshape(sumOfSquaredRows(c.e, pickedByCoordinates(c)), x(c).dims)
+        : undefined,
+      undefined,
+    ],
+  },
+  {
+    // The cotangent of each value goes where its index says. ONNX TopK-11.
+    op: 'TopK',
+    since: 1,
+    lifts: true,
+    vjp: (c) => [
+      () => {
+        const index = c.O[1] ?? refuse(c, 'its indices left out')
+        const axis = positiveAxis(intOf(c, 'axis', -1), x(c).dims.length)
+        return addElements(c.e, dy(c), { index, axis, dims: x(c).dims })
+      },
+      undefined,
+    ],
+  },
+  {
+    // The elements along `axis` (of x as one axis, without it) where the condition holds. ONNX Compress-11.
+    op: 'Compress',
+    since: 9,
+    lifts: true,
+    vjp: (c) => [() => compress(c), undefined],
+  },
+  {
+    // y = values[1] where the index is met along the new axis, else values[0]. ONNX OneHot-11.
+    op: 'OneHot',
+    since: 9,
+    vjp: (c) => [undefined, undefined, () => oneHotValues(c)],
   },
 ]
-
-/**
- * The inverse of picking along an axis: adds the elements of v along `axis` to the places `indices` of that axis, which has
- * the size V behind it. A run of places is a pad; otherwise a product with one-hot rows.
- */
-export function addAt(e: Emitter, v: Val, axis: number, indices: readonly number[], V: number): Val {
-  const n = indices.length
-  const first = indices[0] ?? 0
-  if (indices.every((at, i) => at === first + i)) {
-    const zeros = v.dims.map(() => 0)
-    return e.pad(v, zeros.with(axis, first), zeros.with(axis, V - first - n))
-  }
-  const [before, after] = [v.dims.slice(0, axis), v.dims.slice(axis + 1)]
-  const rows = new Float32Array(n * V)
-  if (sizeOf(after) === 1) {
-    indices.forEach((at, i) => {
-      rows[i * V + at] = 1
-    })
-    const flat = e.reshape(v, [sizeOf(before), n])
-    return e.reshape(e.matmul(flat, e.constant(tensor('float32', [n, V], rows), 'rows')), [...before, V, ...after])
-  }
-  indices.forEach((at, i) => {
-    rows[at * n + i] = 1
-  })
-  const flat = e.reshape(v, [...before, n, sizeOf(after)])
-  return e.reshape(e.matmul(e.constant(tensor('float32', [V, n], rows), 'rows'), flat), [...before, V, ...after])
-}
 
 const axisOf = (c: RuleContext): number => positiveAxis(intOf(c, 'axis', 0), input(c, 0).dims.length)
 const isTableOfEach = (c: RuleContext): boolean => c.form === 'each' && c.isShared(0) && c.lead.length === 0
@@ -68,16 +112,10 @@ function byConstant(c: RuleContext): Val {
   return addAt(c.e, g, at, indices, V)
 }
 
-interface Picked {
-  /** Axes of x before and after the one picked along, which has V elements; E elements lie on the others. */
+interface Picked extends PickedRows {
+  /** Axes of x before and after the one picked along. */
   readonly before: readonly number[]
   readonly after: readonly number[]
-  readonly V: number
-  readonly E: number
-  /** Indices counted from the front, [M, T]: M examples with T each where they are kept apart, one with all otherwise. */
-  readonly index: Val
-  /** Cotangents of what they picked, [M, T, E]. */
-  readonly g: Val
 }
 
 function picked(c: RuleContext): Picked {
@@ -94,14 +132,12 @@ function picked(c: RuleContext): Picked {
   const [before, after] = [x.dims.slice(0, axis), x.dims.slice(axis + 1)]
   const [V, E] = [x.dims[axis]!, sizeOf(before) * sizeOf(after)]
   const given = e.reshape(e.transpose(e.cast(indices, 'int64'), order), [M, T])
-  const fromEnd = e.add(given, e.scalar(V, 'int64'))
-  const index = e.where(e.less(given, e.scalar(0, 'int64')), fromEnd, given)
   const g = e.transpose(dy(c), [
     ...order.map((i) => i + axis),
     ...before.keys(),
     ...Array.from(after.keys(), (i) => axis + rank + i),
   ])
-  return { before, after, V, E, index, g: e.reshape(g, [M, T, E]) }
+  return { before, after, V, E, index: fromFront(e, given, V), g: e.reshape(g, [M, T, E]) }
 }
 
 /** Indices that are known only when the model runs (an embedding). */
@@ -115,37 +151,6 @@ function byValue(c: RuleContext): Val {
   return isTableOfEach(c) ? placed : c.e.reshape(placed, input(c, 0).dims)
 }
 
-/**
- * Sum of the rows of v, [M, T, E], that have the same index, [M, T]: [M, V, E]. A product with one-hot rows made by comparison,
- * which sums in a fixed order everywhere; where that matrix would be large, ScatterND (adds since opset 16).
- */
-function sumRows(e: Emitter, index: Val, v: Val, V: number): Val {
-  const [M, T, E] = v.dims as [number, number, number]
-  if (e.opset < 16 || M * T * V <= maxOneHot) {
-    const numbers = e.constant(
-      tensor(
-        'int64',
-        [1, V, 1],
-        BigInt64Array.from({ length: V }, (_, i) => BigInt(i)),
-      ),
-      'rows',
-    )
-    return e.matmul(e.indicator(e.equal(numbers, e.reshape(index, [M, 1, T]))), v)
-  }
-  // One table an example, one below the other.
-  const starts = e.constant(
-    tensor(
-      'int64',
-      [M, 1],
-      BigInt64Array.from({ length: M }, (_, i) => BigInt(i * V)),
-    ),
-    'starts',
-  )
-  const place = M === 1 ? index : e.add(index, starts)
-  const inputs = [e.expand(e.scalar(0), [M * V, E]), e.reshape(place, [M * T, 1]), e.reshape(v, [M * T, E])]
-  return e.reshape(e.emit('ScatterND', inputs, [M * V, E], { reduction: text('add') }), [M, V, E])
-}
-
 /** An embedding with more rows than an example has indices, along the first axis. */
 function hasFewIndices(c: RuleContext): boolean {
   if (!c.wants(0) || !isTableOfEach(c) || axisOf(c) !== 0) return false
@@ -153,17 +158,65 @@ function hasFewIndices(c: RuleContext): boolean {
   return sizeOf(input(c, 1).dims) / examples < input(c, 0).dims[0]!
 }
 
-/**
- * Σ_n g_n² of a table without a table an example: position t of example n has the whole gradient of its row,
- * s_t = Σ_u [index_u = index_t]·dy_u, and the row is there m_t times; each adds s_t²/m_t.
- */
-function squaresOfRows(c: RuleContext): Val {
+function squaresOfTable(c: RuleContext): Val {
+  return c.e.reshape(sumOfSquaredRows(c.e, picked(c)), input(c, 0).dims)
+}
+
+/** GatherND as rows: the axes of x that coordinates name are one, those behind them too. M: batch axes, or examples. */
+function pickedByCoordinates(c: RuleContext): PickedRows {
   const { e } = c
-  const { V, E, index, g } = picked(c)
-  const [M, T] = g.dims as [number, number]
-  const same = e.indicator(e.equal(e.reshape(index, [M, T, 1]), e.reshape(index, [M, 1, T])))
-  const sums = e.matmul(same, g)
-  const shares = e.div(e.mul(sums, sums), e.reduceSum(same, [2], true))
-  const all = sumRows(e, e.reshape(index, [1, M * T]), e.reshape(shares, [1, M * T, E]), V)
-  return e.reshape(all, input(c, 0).dims)
+  const [x, indices] = [input(c, 0), input(c, 1)]
+  const b = intOf(c, 'batch_dims', 0)
+  const k = indices.dims.at(-1)!
+  const named = x.dims.slice(b, b + k)
+  const [V, E] = [sizeOf(named), sizeOf(x.dims.slice(b + k))]
+  const strides = named.map((_, i) => sizeOf(named.slice(i + 1)))
+  const all = e.reduceSum(e.mul(fromFront(e, indices, named), e.int64s(strides)), [indices.dims.length - 1])
+  const axes = [...all.dims.keys()]
+  const examples = isTableOfEach(c) ? c.batchAxis() : undefined
+  if (examples !== undefined && (b > 0 || !axes.includes(examples))) c.loseBatchAxis()
+  if (examples !== undefined) {
+    const M = all.dims[examples]!
+    const T = sizeOf(all.dims) / M
+    const order = [examples, ...axes.filter((i) => i !== examples)]
+    const g = e.transpose(dy(c), [...order, ...[...dy(c).dims.keys()].slice(axes.length)])
+    return { V, E, index: e.reshape(e.transpose(all, order), [M, T]), g: e.reshape(g, [M, T, E]) }
+  }
+  const batches = sizeOf(x.dims.slice(0, b))
+  const T = sizeOf(all.dims) / batches
+  const M = sizeOf(c.lead) * batches
+  const index = e.expand(e.reshape(all, [1, batches, T]), [sizeOf(c.lead), batches, T])
+  return { V, E, index: e.reshape(index, [M, T]), g: e.reshape(dy(c), [M, T, E]) }
+}
+
+function compress(c: RuleContext): Val {
+  const axis = intOf(c, 'axis', undefined)
+  const chosen = (constantNumbers(c, 1) ?? []).flatMap((holds, i) => (holds ? [i] : []))
+  const lead = c.lead.length
+  if (axis !== undefined) {
+    const at = positiveAxis(axis, x(c).dims.length)
+    return addAt(c.e, dy(c), at + lead, chosen, x(c).dims[at]!)
+  }
+  return c.e.reshape(addAt(c.e, dy(c), lead, chosen, sizeOf(x(c).dims)), [...c.lead, ...x(c).dims])
+}
+
+/** dv = [Σ dy elsewhere, Σ dy where the index is met]. */
+function oneHotValues(c: RuleContext): Val {
+  const { e } = c
+  const y = output(c)
+  const axis = positiveAxis(intOf(c, 'axis', -1), y.dims.length)
+  const depth = y.dims[axis]!
+  const index = fromFront(e, input(c, 0), depth)
+  const numbers = countTo(
+    e,
+    depth,
+    y.dims.map((_, i) => (i === axis ? depth : 1)),
+  )
+  const isMet = e.equal(e.reshape(index, y.dims.with(axis, 1)), numbers)
+  const parts = [e.where(isMet, e.scalar(0), dy(c)), e.where(isMet, dy(c), e.scalar(0))]
+  const both = e.concat(
+    parts.map((v) => e.reshape(v, [...y.dims, 1])),
+    y.dims.length,
+  )
+  return c.keepAxes(both, [y.dims.length])
 }

@@ -1,27 +1,39 @@
 import type { Rule } from '../rule.js'
 import { activation } from './activation.js'
+import { constant } from './constant.js'
 import { conv } from './conv.js'
+import { einsum } from './einsum.js'
 import { elementwise } from './elementwise.js'
 import { gather } from './gather.js'
 import { linear } from './linear.js'
+import { localResponse } from './local-response.js'
 import { norm } from './norm.js'
 import { pool } from './pool.js'
 import { reduce } from './reduce.js'
+import { scatter } from './scatter.js'
+import { sequence } from './sequence.js'
 import { shape } from './shape.js'
 import { softmax } from './softmax.js'
+import { trigonometry } from './trigonometry.js'
 
 /** Every rule, family by family. Adding an operator is one entry in a family and one row in `test/cases/ops`. */
 export const rules: readonly Rule[] = [
   ...elementwise,
+  ...trigonometry,
   ...activation,
   ...reduce,
   ...softmax,
   ...linear,
+  ...einsum,
   ...conv,
   ...pool,
   ...norm,
+  ...localResponse,
   ...shape,
   ...gather,
+  ...scatter,
+  ...sequence,
+  ...constant,
 ]
 
 /** The rule of an operator at an opset version of its domain. */

@@ -1,4 +1,5 @@
 import type { Val } from '../../graph/emitter.js'
+import { sumTo } from '../reduce-to.js'
 import { dy, floatOf, input, intOf, type Rule, type RuleContext } from '../rule.js'
 
 /** Matrix products. */
@@ -7,6 +8,7 @@ export const linear: readonly Rule[] = [
     // Y [M, O] = α·A'·B' + β·C with A' [M, K] = A or Aᵀ and B' [K, O] = B or Bᵀ. ONNX Gemm-13.
     op: 'Gemm',
     since: 7,
+    lifts: true,
     vjp: (c) => [() => gemmA(c), () => gemmB(c), () => scaled(c, dy(c), floatOf(c, 'beta', 1))],
     squares: (c) => [
       undefined,
@@ -17,10 +19,14 @@ export const linear: readonly Rule[] = [
     // Y = A·B over the last two axes, leading axes broadcast; a 1-D operand gains an axis and loses it again. ONNX MatMul-13.
     op: 'MatMul',
     since: 1,
+    lifts: true,
     vjp: (c) => [() => matmulA(c), () => matmulB(c)],
     squares: (c) => [undefined, isWeight(c) && positionsOf(c) === 1 ? () => matmulSquares(c) : undefined],
   },
 ]
+
+/** True where a parameter's gradient is wanted for each example, and examples are an axis of the node itself. */
+const isKeptApart = (c: RuleContext, i: number): boolean => c.form === 'each' && c.isShared(i) && c.lead.length === 0
 
 function scaled(c: RuleContext, v: Val, factor: number): Val {
   return factor === 1 ? v : c.e.mul(v, c.e.scalar(factor))
@@ -43,7 +49,7 @@ const laidOut = (c: RuleContext, db: Val): Val => flipIf(c, db, isTransposed(c, 
 function gemmA(c: RuleContext): Val {
   // dA' = α·dY·B'ᵀ. A weight on the left needs its examples on the columns: [M, K] an example, [N, M, K].
   const b = flipIf(c, input(c, 1), isTransposed(c, 'transB'))
-  if (c.form === 'each' && c.isShared(0)) {
+  if (isKeptApart(c, 0)) {
     const g = c.e.transpose(gemmDy(c), [1, 0])
     const columns = c.e.transpose(b, [1, 0])
     return flipIf(c, outer(c, g, columns, 1), isTransposed(c, 'transA'))
@@ -53,7 +59,7 @@ function gemmA(c: RuleContext): Val {
 
 function gemmB(c: RuleContext): Val {
   // dB' = A'ᵀ·α·dY
-  if (c.form === 'each' && c.isShared(1)) {
+  if (isKeptApart(c, 1)) {
     return laidOut(c, outer(c, rows(c), gemmDy(c), 0))
   }
   return laidOut(c, c.e.matmul(c.e.swapLast(rows(c)), gemmDy(c)))
@@ -80,8 +86,25 @@ function full(c: RuleContext): { a: Val; b: Val; g: Val } {
   return { a: a2, b: b2, g: c.e.reshape(dy(c), [...lead, a2.dims.at(-2)!, b2.dims.at(-1)!]) }
 }
 
+/**
+ * Moves the examples to the front and leaves an axis of one in their place, so that the product of one example has its
+ * matrices on the last two axes. v has `rank` axes after this, and the examples.
+ */
+function examplesFirst(c: RuleContext, v: Val, axis: number, rank: number): Val {
+  const moved = c.e.transpose(v, [axis, ...[...v.dims.keys()].filter((i) => i !== axis)])
+  const ones = Array.from({ length: rank - v.dims.length }, () => 1)
+  return c.e.reshape(moved, [v.dims[axis]!, ...ones, ...v.dims.with(axis, 1)])
+}
+
 function matmulA(c: RuleContext): Val {
-  const { b, g } = full(c)
+  const { a, b, g } = full(c)
+  const rank = g.dims.length
+  // Examples on the columns: dA_n = dY_n ⊗ B_n.
+  if (isKeptApart(c, 0) && input(c, 1).dims.length > 1 && c.batchAxis() === dy(c).dims.length - 1) {
+    const bn = examplesFirst(c, b, b.dims.length - 1, rank)
+    const da = c.e.matmul(examplesFirst(c, g, rank - 1, rank), c.e.swapLast(bn))
+    return eachSummed(c, da, a.dims, 0)
+  }
   const da = c.e.matmul(g, c.e.swapLast(b))
   return input(c, 0).dims.length === 1 ? c.e.reshape(da, [...da.dims.slice(0, -2), da.dims.at(-1)!]) : da
 }
@@ -96,9 +119,23 @@ function matmulB(c: RuleContext): Val {
       c.e.reshape(g, [g.dims[0]! * g.dims[1]!, o]),
     )
   }
-  const { a, g } = full(c)
+  const { a, b, g } = full(c)
+  const rank = g.dims.length
+  // Examples on the rows: dB_n = A_n ⊗ dY_n.
+  const rowAxis = dy(c).dims.length - (input(c, 1).dims.length > 1 ? 2 : 1)
+  if (isKeptApart(c, 1) && input(c, 0).dims.length > 1 && c.batchAxis() === rowAxis) {
+    const an = examplesFirst(c, a, a.dims.length - 2, rank)
+    const db = c.e.matmul(c.e.swapLast(an), examplesFirst(c, g, rank - 2, rank))
+    return eachSummed(c, db, b.dims, 1)
+  }
   const db = c.e.matmul(c.e.swapLast(a), g)
   return input(c, 1).dims.length === 1 ? c.e.reshape(db, db.dims.slice(0, -1)) : db
+}
+
+/** [N, ...operand i] of a gradient an example over the broadcast axes of Y; `dims` are the operand's with two axes at least. */
+function eachSummed(c: RuleContext, v: Val, dims: readonly number[], i: number): Val {
+  const n = v.dims[0]!
+  return c.e.reshape(sumTo(c.e, v, [n, ...dims], 1), [n, ...input(c, i).dims])
 }
 
 /** Rows that one example has: 1 for a plain linear layer. */

@@ -1,6 +1,18 @@
 import type { Val } from '../../graph/emitter.js'
 import { sizeOf } from '../../tensor/tensor.js'
-import { dy, floatOf, input, intOf, output, positiveAxis, type Rule, type RuleContext } from '../rule.js'
+import { once } from '../once.js'
+import {
+  dy,
+  floatOf,
+  input,
+  intOf,
+  intsOf,
+  output,
+  positiveAxis,
+  type Rule,
+  type RuleContext,
+  refuse,
+} from '../rule.js'
 import { signOf } from './elementwise.js'
 
 /**
@@ -32,6 +44,7 @@ export const norm: readonly Rule[] = [
     op: 'LayerNormalization',
     since: 1,
     vjp: (c) => {
+      if (c.dO[1] || c.dO[2]) refuse(c, 'its mean or deviation used')
       const x = input(c, 0)
       const axis = positiveAxis(intOf(c, 'axis', -1), x.dims.length)
       const over = x.dims.map((_, i) => i).filter((i) => i >= axis)
@@ -74,6 +87,12 @@ export const norm: readonly Rule[] = [
     },
   },
   {
+    // y = (x − μ)/(σ + 1e-9), without scale and bias. Where σ is 0, dx = 0. ONNX MeanVarianceNormalization-13.
+    op: 'MeanVarianceNormalization',
+    since: 9,
+    vjp: (c) => [() => meanVariance(c)],
+  },
+  {
     // y = x/‖x‖: dx = (dy − ∂‖x‖/∂x·Σ dy·y)/‖x‖, with ∂‖x‖/∂x = y for p = 2 and sign(x) for p = 1. Where ‖x‖ is 0, dx = 0.
     op: 'LpNormalization',
     since: 1,
@@ -100,14 +119,6 @@ interface Normalised {
 const spatial = (x: Val): number[] => x.dims.map((_, i) => i).slice(2)
 /** A vector over channels as [1, C, 1, …]. */
 const channels = (c: RuleContext, v: Val): Val => c.e.reshape(v, [1, v.dims[0]!, ...spatial(input(c, 0)).map(() => 1)])
-
-function once<T>(make: () => T): () => T {
-  let made: { value: T } | undefined
-  return () => {
-    made ??= { value: make() }
-    return made.value
-  }
-}
 
 function inverseRoot(c: RuleContext, variance: Val): Val {
   return c.e.unary('Reciprocal', c.e.unary('Sqrt', c.e.add(variance, c.e.scalar(floatOf(c, 'epsilon', 1e-5)))))
@@ -147,6 +158,18 @@ function lpNorm(c: RuleContext): Val {
   const turn = e.reduceSum(e.mul(dy(c), y), axes, true)
   const dx = e.div(e.sub(dy(c), e.mul(p === 1 ? signOf(c, x) : y, turn)), norm)
   return e.where(isZero, e.scalar(0), dx)
+}
+
+function meanVariance(c: RuleContext): Val {
+  const { e } = c
+  const x = input(c, 0)
+  const over = intsOf(c, 'axes', [0, 2, 3]).map((axis) => positiveAxis(axis, x.dims.length))
+  const centred = e.sub(x, e.reduceMean(x, over, true))
+  const deviation = e.unary('Sqrt', e.reduceMean(e.mul(centred, centred), over, true))
+  const isFlat = e.equal(deviation, e.scalar(0))
+  const r = e.unary('Reciprocal', e.where(isFlat, e.scalar(1), deviation))
+  const dx = gradient(c, { x: e.mul(centred, r), r }, dy(c), over)
+  return e.where(isFlat, e.scalar(0), dx)
 }
 
 function groupNorm(c: RuleContext, per: 'group' | 'channel'): (() => Val)[] {

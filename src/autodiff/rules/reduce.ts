@@ -34,7 +34,12 @@ export const reduce: readonly Rule[] = [
   }),
   // y = Σx²: dx = 2·dy·x
   reduction('ReduceSumSquare', 18, (c, r) => c.e.mul(c.e.mul(r.dy, c.e.scalar(2)), x(c))),
-  // y = ln Σexp(x): dx = dy·exp(x − y)
+  // y = ln Σx: dx = dy/Σx
+  reduction('ReduceLogSum', 18, (c, r) => {
+    const each = c.e.div(r.dy, c.e.reduceSum(x(c), r.axes, true))
+    return c.e.expand(each, [...c.lead, ...x(c).dims])
+  }),
+  // y = ln Σexp(x): dx = dy·exp(x − y); not a number where all x are −∞, as PyTorch has it
   reduction('ReduceLogSumExp', 18, (c, r) => c.e.mul(r.dy, c.e.unary('Exp', c.e.sub(x(c), r.y)))),
 ]
 

@@ -1,4 +1,6 @@
 import type { Val } from '../../graph/emitter.js'
+import { tensor } from '../../tensor/tensor.js'
+import { addAt } from '../rows.js'
 import {
   constantNumbers,
   dy,
@@ -14,7 +16,6 @@ import {
   textOf,
 } from '../rule.js'
 import { spread } from '../window.js'
-import { addAt } from './gather.js'
 
 const back = (c: RuleContext): Val => c.e.reshape(dy(c), [...c.lead, ...input(c, 0).dims])
 /** Operators that give the elements another shape and leave their order. */
@@ -48,7 +49,29 @@ export const shape: readonly Rule[] = [
   { op: 'Concat', since: 4, lifts: true, vjp: concat },
   { op: 'Split', since: 2, lifts: true, vjp: (c) => [() => split(c)] },
   { op: 'Slice', since: 1, lifts: true, vjp: (c) => [() => slice(c)] },
-  { op: 'Pad', since: 2, lifts: true, vjp: (c) => [() => pad(c)] },
+  {
+    op: 'Pad',
+    since: 2,
+    lifts: true,
+    vjp: (c) => [() => pad(c), undefined, isConstantPad(c) ? () => padValue(c) : undefined],
+  },
+  // Cut off or filled up with zeros on both sides; an odd element more at the end. ONNX CenterCropPad-18.
+  {
+    op: 'CenterCropPad',
+    since: 18,
+    lifts: true,
+    vjp: (c) => [
+      () => {
+        const y = output(c).dims
+        return unpad(
+          c,
+          input(c, 0).dims.map((d, i) => Math.trunc((y[i]! - d) / 2)),
+        )
+      },
+      undefined,
+    ],
+  },
+  { op: 'Trilu', since: 14, lifts: true, vjp: (c) => [() => trilu(c), undefined] },
 ]
 
 function concat(c: RuleContext): Thunk[] {
@@ -115,35 +138,72 @@ function slice(c: RuleContext): Val {
   return g
 }
 
-function pad(c: RuleContext): Val {
+const isConstantPad = (c: RuleContext): boolean => textOf(c, 'mode', 'constant') === 'constant'
+
+/** Padding at the begin of each axis. */
+function padsOf(c: RuleContext): number[] {
   const x = input(c, 0)
-  const mode = textOf(c, 'mode', 'constant')
   const given = c.opset < 11 ? [...intsOf(c, 'pads', [])] : (constantNumbers(c, 1) ?? [])
   const axes =
     (c.opset >= 18 ? constantNumbers(c, 3) : undefined)?.map((a) => positiveAxis(a, x.dims.length)) ??
     x.dims.map((_, i) => i)
-  const begin = x.dims.map((_, i) => given[axes.indexOf(i)] ?? 0)
-  return mode === 'constant' ? unpad(c, begin) : unmirror(c, begin, sources[mode] ?? refuse(c, `mode "${mode}"`))
+  return x.dims.map((_, i) => given[axes.indexOf(i)] ?? 0)
+}
+
+function pad(c: RuleContext): Val {
+  const begin = padsOf(c)
+  if (isConstantPad(c)) return unpad(c, begin)
+  const mode = textOf(c, 'mode', '')
+  return unmirror(c, begin, sources[mode] ?? refuse(c, `mode "${mode}"`))
+}
+
+/** The cotangent of every element that was added; the walk sums it. */
+function padValue(c: RuleContext): Val {
+  const { inside, start, size } = insideOf(c, padsOf(c))
+  const zeros = c.lead.map(() => 0)
+  const y = dy(c).dims.slice(c.lead.length)
+  const after = y.map((d, i) => d - start[i]! - size[i]!)
+  return c.e.sub(dy(c), c.e.pad(inside, [...zeros, ...start], [...zeros, ...after]))
 }
 
 /** A negative pad had cut elements off: they get zeros; a positive one had added some: they are dropped. */
 function unpad(c: RuleContext, begin: readonly number[]): Val {
-  const x = input(c, 0)
-  const lead = c.lead.length
-  const kept = x.dims.map((d, i) => ({
-    start: Math.max(begin[i]!, 0),
-    size: Math.min(d, dy(c).dims[i + lead]! - Math.max(begin[i]!, 0), d + Math.min(begin[i]!, 0)),
-  }))
-  const rank = x.dims.map((_, i) => i + lead)
-  const cut = c.e.slice(
-    dy(c),
-    rank,
-    kept.map((k) => k.start),
-    kept.map((k) => k.start + k.size),
-  )
+  const { inside, size } = insideOf(c, begin)
+  const zeros = c.lead.map(() => 0)
   const before = begin.map((b) => Math.max(-b, 0))
-  const after = x.dims.map((d, i) => d - before[i]! - kept[i]!.size)
-  return c.e.pad(cut, [...c.lead.map(() => 0), ...before], [...c.lead.map(() => 0), ...after])
+  const after = input(c, 0).dims.map((d, i) => d - before[i]! - size[i]!)
+  return c.e.pad(inside, [...zeros, ...before], [...zeros, ...after])
+}
+
+interface Inside {
+  /** The cotangent of the elements that were there before padding. */
+  readonly inside: Val
+  /** Where they lie in y, and how many they are. */
+  readonly start: readonly number[]
+  readonly size: readonly number[]
+}
+
+function insideOf(c: RuleContext, begin: readonly number[]): Inside {
+  const lead = c.lead.length
+  const start = begin.map((b) => Math.max(b, 0))
+  const size = input(c, 0).dims.map((d, i) =>
+    Math.min(d, dy(c).dims[i + lead]! - start[i]!, d + Math.min(begin[i]!, 0)),
+  )
+  const axes = begin.map((_, i) => i + lead)
+  const ends = start.map((s, i) => s + size[i]!)
+  return { inside: c.e.slice(dy(c), axes, start, ends), start, size }
+}
+
+/** The triangle that was kept. */
+function trilu(c: RuleContext): Val {
+  const [R, C] = input(c, 0).dims.slice(-2) as [number, number]
+  const [k = 0] = constantNumbers(c, 1) ?? []
+  const isUpper = intOf(c, 'upper', 1) !== 0
+  const kept = Uint8Array.from({ length: R * C }, (_, at) => {
+    const diagonal = (at % C) - Math.floor(at / C)
+    return Number(isUpper ? diagonal >= k : diagonal <= k)
+  })
+  return c.e.where(c.e.constant(tensor('bool', [R, C], kept), 'triangle'), dy(c), c.e.scalar(0))
 }
 
 /** Where padding that copies elements takes them from: position `at`, inside an axis of size n or beyond it. */

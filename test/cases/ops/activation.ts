@@ -18,6 +18,9 @@ export const activation: readonly OpCase[] = [
     nodes: [node('PRelu', ['i1', 'i2'], 't'), node('Mul', ['i0', 't'], 'o0')],
   },
   ...unary('ThresholdedRelu', 'distinct', { attributes: { alpha: float(0.6) } }),
+  // Multiples of 0.17 are never ±0.4.
+  ...unary('Shrink', 'distinct', { opset: 9, attributes: { lambd: float(0.4), bias: float(0.3) } }),
+  ...unary('Shrink', 'away-from-zero', { attributes: { lambd: float(0.1) }, note: ' without a bias' }),
   ...unary('Elu', 'away-from-zero'),
   ...unary('Elu', 'away-from-zero', { attributes: { alpha: float(0.4) }, note: ' with alpha' }),
   ...unary('Selu', 'away-from-zero'),

@@ -1,14 +1,20 @@
 import type { OpCase } from '../op-case.js'
 import { activation } from './activation.js'
+import { constant } from './constant.js'
 import { conv } from './conv.js'
+import { einsum } from './einsum.js'
 import { elementwise } from './elementwise.js'
 import { gather } from './gather.js'
 import { linear } from './linear.js'
+import { localResponse } from './local-response.js'
 import { norm } from './norm.js'
 import { pool } from './pool.js'
 import { reduce } from './reduce.js'
+import { scatter } from './scatter.js'
+import { sequence } from './sequence.js'
 import { shape } from './shape.js'
 import { softmax } from './softmax.js'
+import { trigonometry } from './trigonometry.js'
 
 /** Rows of every family, by the family's file name. */
 export const families: Readonly<Record<string, readonly OpCase[]>> = {
@@ -16,10 +22,16 @@ export const families: Readonly<Record<string, readonly OpCase[]>> = {
   norm,
   pool,
   activation,
+  constant,
   conv,
+  einsum,
   elementwise,
   linear,
+  'local-response': localResponse,
   reduce,
+  scatter,
+  sequence,
   shape,
   softmax,
+  trigonometry,
 }

@@ -1,5 +1,5 @@
 import { type Attributes, float, int, ints } from '../../../src/graph/graph.js'
-import { data, node, type OpCase, param } from '../op-case.js'
+import { data, float32s, node, type OpCase, param } from '../op-case.js'
 
 /** Examples on the columns. */
 const flipped = node('Transpose', ['i0'], 't', { perm: ints([1, 0]) })
@@ -65,4 +65,85 @@ export const linear: readonly OpCase[] = [
     inputs: [data(['N', 4]), param([4, 4])],
     nodes: [node('MatMul', ['i0', 'i1'], 'h'), node('MatMul', ['h', 'i1'], 'o0')],
   },
+  { name: 'MatMul of vectors with a vector', op: 'MatMul', inputs: [data(['N', 5]), param([5])] },
+  {
+    name: 'MatMul of a vector with examples on the columns',
+    op: 'MatMul',
+    inputs: [data(['N', 5]), param([5])],
+    nodes: [flipped, node('MatMul', ['i1', 't'], 'o0')],
+  },
+  {
+    name: 'MatMul of a weight with examples on the columns',
+    op: 'MatMul',
+    inputs: [data(['N', 5]), param([4, 5])],
+    nodes: [flipped, node('MatMul', ['i1', 't'], 'o0')],
+  },
+  {
+    name: 'MatMul of weights with examples on the columns',
+    op: 'MatMul',
+    inputs: [data(['N', 5]), param([2, 4, 5])],
+    nodes: [flipped, node('MatMul', ['i1', 't'], 'o0')],
+  },
+  {
+    name: 'MatMul with a weight for each head, examples on the rows',
+    op: 'MatMul',
+    inputs: [data(['N', 2, 5]), param([2, 5, 4])],
+    nodes: [node('Transpose', ['i0'], 't', { perm: ints([1, 0, 2]) }), node('MatMul', ['t', 'i1'], 'o0')],
+  },
+  {
+    name: 'MatMul of one row an example with weights for each head',
+    op: 'MatMul',
+    inputs: [data(['N', 5]), param([2, 5, 4])],
+  },
+  {
+    name: 'MatMul with a weight that is stretched over heads',
+    op: 'MatMul',
+    inputs: [data(['N', 2, 3, 5]), param([1, 5, 4])],
+  },
+  {
+    name: 'MatMul of parameters',
+    op: 'MatMul',
+    inputs: [data(['N', 5]), param([5, 2]), param([2, 4])],
+    nodes: [node('MatMul', ['i1', 'i2'], 'w'), node('MatMul', ['i0', 'w'], 'o0')],
+  },
+  {
+    name: 'MatMul of parameters for each head with a vector',
+    op: 'MatMul',
+    inputs: [data(['N', 2, 5]), param([2, 5, 3]), param([3])],
+    nodes: [node('MatMul', ['i1', 'i2'], 'w'), node('Mul', ['i0', 'w'], 'o0')],
+  },
+  {
+    name: 'MatMul of a vector of parameters with parameters',
+    op: 'MatMul',
+    inputs: [data(['N', 2, 5]), param([3]), param([2, 3, 5])],
+    nodes: [node('MatMul', ['i1', 'i2'], 'w'), node('Mul', ['i0', 'w'], 'o0')],
+  },
+  {
+    name: 'Gemm of parameters',
+    op: 'Gemm',
+    inputs: [data(['N', 5]), param([2, 5]), param([4, 2]), param([5, 1])],
+    nodes: [
+      node('Gemm', ['i1', 'i2', 'i3'], 'w', { transA: int(1), transB: int(1), alpha: float(0.5), beta: float(2) }),
+      node('MatMul', ['i0', 'w'], 'o0'),
+    ],
+  },
+  ...[0, 1].flatMap((transA) =>
+    [0, 1].map(
+      (transB): OpCase => ({
+        name: `Gemm of data with a constant, transA ${transA}, transB ${transB}, a scalar for C`,
+        op: 'Gemm',
+        opset: 9,
+        inputs: [data(['N', 3]), float32s([1, -2, 3, 4, 0, 6], transB ? [2, 3] : [3, 2]), param([1])],
+        nodes: [
+          flipped,
+          gemm([transA ? 't' : 'i0', 'i1', 'i2'], {
+            transA: int(transA),
+            transB: int(transB),
+            alpha: float(1.5),
+            beta: float(-0.5),
+          }),
+        ],
+      }),
+    ),
+  ),
 ]

@@ -167,4 +167,38 @@ export const norm: readonly OpCase[] = [
     attributes: { p: int(1), axis: int(1) },
     inputs: [data(['N', 3, 5], 'away-from-zero')],
   },
+  {
+    name: 'LayerNormalization over all axes behind the batch with a scale that is stretched',
+    op: 'LayerNormalization',
+    opset: 17,
+    attributes: { axis: int(1) },
+    inputs: [data(['N', 2, 3, 2]), param([3, 1]), param([2])],
+  },
+  {
+    name: 'MeanVarianceNormalization over space',
+    op: 'MeanVarianceNormalization',
+    opset: 13,
+    attributes: { axes: ints([2, -1]) },
+    inputs: [data(['N', 2, 3, 4])],
+  },
+  {
+    name: 'MeanVarianceNormalization over the batch too, which is its default',
+    op: 'MeanVarianceNormalization',
+    opset: 9,
+    mixes: true,
+    inputs: [data(['N', 2, 3, 2])],
+  },
+  {
+    name: 'MeanVarianceNormalization of parameters before it',
+    op: 'MeanVarianceNormalization',
+    inputs: [data(['N', 4, 3]), param([4, 3])],
+    nodes: [node('Mul', ['i0', 'i1'], 'h'), node('MeanVarianceNormalization', ['h'], 'o0', { axes: ints([1, 2]) })],
+  },
+  {
+    name: 'LpNormalization of opset 22',
+    op: 'LpNormalization',
+    opset: 22,
+    attributes: { p: int(2), axis: int(-2) },
+    inputs: [data(['N', 3, 5])],
+  },
 ]

@@ -53,6 +53,7 @@ export const reduce: readonly OpCase[] = [
   ...reduction('ReduceL1', 'away-from-zero', 18),
   ...reduction('ReduceL2', 'normal', 18),
   ...reduction('ReduceSumSquare', 'normal', 18),
+  ...reduction('ReduceLogSum', 'positive', 18),
   ...reduction('ReduceLogSumExp', 'normal', 18),
   unreduced('ReduceSum', 13),
   unreduced('ReduceSum', 13, int64s([])),
@@ -64,4 +65,11 @@ export const reduce: readonly OpCase[] = [
   unreduced('ReduceL2', 18),
   unreduced('ReduceSumSquare', 18),
   unreduced('ReduceLogSumExp', 18),
+  {
+    name: 'ReduceLogSum over no axes (opset 18, omitted)',
+    op: 'ReduceLogSum',
+    opset: 18,
+    attributes: { noop_with_empty_axes: int(1) },
+    inputs: [data(['N', 4], 'positive'), omitted],
+  },
 ]

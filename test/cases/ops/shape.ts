@@ -345,4 +345,42 @@ export const shape: readonly OpCase[] = [
     attributes: { pads: ints([0, 0, 1, 0, 0, 2]), mode: text('reflect') },
     inputs: [data(['N', 2, 4])],
   },
+  {
+    name: 'Pad with a trained value',
+    op: 'Pad',
+    inputs: [data(['N', 4, 3]), int64s([0, -1, 1, 0, 2, 0]), param([1])],
+  },
+  {
+    name: 'Pad of a weight with a trained value',
+    op: 'Pad',
+    inputs: [data(['N', 4]), param([3, 4]), int64s([0, -1, 1, 2]), param([1])],
+    nodes: [node('Pad', ['i1', 'i2', 'i3'], 'w'), node('MatMul', ['i0', 'w'], 'o0')],
+  },
+  {
+    name: 'CenterCropPad',
+    op: 'CenterCropPad',
+    opset: 18,
+    attributes: { axes: ints([1, -1]) },
+    inputs: [data(['N', 4, 5]), int64s([7, 2])],
+  },
+  {
+    name: 'CenterCropPad of a weight',
+    op: 'CenterCropPad',
+    opset: 18,
+    inputs: [data(['N', 4]), param([7, 2]), int64s([4, 5])],
+    nodes: [node('CenterCropPad', ['i1', 'i2'], 'w'), node('MatMul', ['i0', 'w'], 'o0')],
+  },
+  { name: 'Trilu', op: 'Trilu', opset: 14, inputs: [data(['N', 3, 4])] },
+  {
+    name: 'Trilu, the lower triangle and a diagonal more',
+    op: 'Trilu',
+    attributes: { upper: int(0) },
+    inputs: [data(['N', 3, 4]), int64s([1], [])],
+  },
+  {
+    name: 'Trilu of a weight above the diagonal',
+    op: 'Trilu',
+    inputs: [data(['N', 4]), param([4, 4]), int64s([1], [])],
+    nodes: [node('Trilu', ['i1', 'i2'], 'w'), node('MatMul', ['i0', 'w'], 'o0')],
+  },
 ]
