@@ -24,6 +24,8 @@ import { openScenario, type Scenario } from './scenario.js'
 export interface DemoOptions {
   readonly task: string
   readonly seed: number
+  /** Person to forget (task `subclass`). */
+  readonly person?: string
   readonly workers?: number
   readonly signal?: AbortSignal
   /** Told when a phase begins, and how far it is. */
@@ -54,7 +56,7 @@ const training = { epochs: 10, batchSize: 64, optimiser: 'sgd', rate: 0.1, sched
  * importances once, forget, and measure the three models on the same records.
  */
 export async function runDemo(options: DemoOptions): Promise<DemoResult> {
-  const scenario = openScenario(options.task, options.seed)
+  const scenario = openScenario(options.task, options.seed, options.person)
   const train = cached(scenario.train)
   const test = cached(scenario.test)
   const rows = select(train, scenario.selectors, { seed: options.seed })
@@ -140,8 +142,8 @@ async function makeStore(
   options: DemoOptions,
 ): Promise<Store> {
   const { network, pool, file } = workspace
-  const importance = await estimateImportance(network, pool, workspace.examples(train), {
-    settings: scenario.task === 'class' ? { estimator: 'grouped', groupSize: 64 } : { estimator: 'exact' },
+  const importance = await estimateImportance(network, pool, workspace.examples(train, scenario.estimator.groupBy), {
+    settings: scenario.estimator,
     signal: options.signal,
     onProgress: (p) => options.onProgress?.('importances of all training data', p, 'examples'),
   })

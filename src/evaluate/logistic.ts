@@ -45,12 +45,12 @@ export function fitLogistic(
     for (; size > 1e-12; size /= 2) {
       next = { slope: fit.slope - size * step0, intercept: fit.intercept - size * step1 }
       const there = terms(sides, next, c)
-      if (there.value <= at.value) {
+      if (there.value < at.value) {
         at = there
         break
       }
     }
-    // No step descends any more: the minimum to the resolution of the sum.
+    // No step descends any more: the minimum, to the resolution of the sum. A step to an equal value would go on for ever.
     if (size <= 1e-12) return fit
     fit = next
   }

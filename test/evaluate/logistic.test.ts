@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { uniforms } from '../../src/data/random.js'
 import { fitLogistic } from '../../src/evaluate/logistic.js'
 import { reference } from './reference.js'
 
@@ -68,3 +69,40 @@ it('an empty group is refused', () => {
     expect.objectContaining({ code: 'usage' }),
   )
 })
+
+it.each([5, 10, 23])(
+  'ends where the sum cannot fall further, with nearly all values tiny and a few large (seed %d)',
+  (seed) => {
+    const random = uniforms(seed)
+    const draw = (n: number, spread: number, large: number): Float64Array =>
+      Float64Array.from({ length: n }, () =>
+        random() < large ? random() * 2 : Math.exp(-6 * spread * random()) * 1e-2 * random(),
+      )
+    const groups = [
+      draw(200 + Math.floor(random() * 2000), 1 + random() * 3, random() * 0.02),
+      draw(200 + Math.floor(random() * 700), random() * 2, random() * 0.1),
+    ] as const
+    const fit = fitLogistic(...groups, { c: 2, balanced: true })
+    const objective = (slope: number, intercept: number): number => {
+      const total = groups[0].length + groups[1].length
+      return groups.reduce(
+        (sum, xs, side) =>
+          sum +
+          (2 *
+            total *
+            xs.reduce((s, x) => s + Math.log1p(Math.exp((side === 0 ? -1 : 1) * (slope * x + intercept))), 0)) /
+            (2 * xs.length),
+        slope ** 2 / 2,
+      )
+    }
+    const least = objective(fit.slope, fit.intercept)
+    for (const [a, b] of [
+      [1, 0],
+      [-1, 0],
+      [0, 1],
+      [0, -1],
+    ] as const) {
+      expect(objective(fit.slope + a * 1e-3, fit.intercept + b * 1e-3)).toBeGreaterThan(least)
+    }
+  },
+)

@@ -14,6 +14,7 @@ export const demo: Verb = {
   configure: (program) =>
     program
       .option('--task <name>', tasks.join(', '), 'subclass')
+      .option('--person <name>', 'whom to forget, p00 to p39 (task subclass)')
       .option('--seed <n>', 'seed of faces, training and choice', wholeNumber, 0)
       .option('-o, --out <file>', 'report to write', 'report.html')
       .option('--workers <n>', 'worker threads (default: one a core)', wholeNumber),
@@ -24,6 +25,7 @@ export const demo: Verb = {
     const result = await runDemo({
       task: String(options.task),
       seed: Number(options.seed),
+      person: options.person as string | undefined,
       workers: options.workers as number | undefined,
       signal: terminal.signal,
       onProgress(phase, at, unit) {
