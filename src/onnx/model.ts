@@ -183,10 +183,19 @@ function writeValueInfo(v: ValueInfo): ValueInfoProto {
   })
 }
 
-/** ONNX bytes of a graph of Lethe's own making (a gradient graph, a trained network). */
+export interface WriteOptions {
+  /** Largest file. Default 2³¹ − 1 bytes, the most that protobuf and ONNX Runtime read. */
+  readonly limitBytes?: number
+}
+
+/** ONNX bytes of a graph of Lethe's own making (a gradient graph, a trained network). Throws `model-unsupported` beyond 2 GB. */
 export function writeGraph(
   graph: Graph,
-  options: { irVersion?: number; producer?: string; metadata?: Readonly<Record<string, string>> } = {},
+  options: WriteOptions & {
+    readonly irVersion?: number
+    readonly producer?: string
+    readonly metadata?: Readonly<Record<string, string>>
+  } = {},
 ): Uint8Array {
   const proto = create(ModelProtoSchema, {
     irVersion: BigInt(Math.min(options.irVersion ?? 8, 13)),
@@ -212,15 +221,36 @@ export function writeGraph(
       ),
     }),
   })
-  return toBinary(ModelProtoSchema, proto)
+  return bytesOf(proto, options)
+}
+
+/** Bytes of a model; the weights are counted before any memory is taken. */
+function bytesOf(proto: ModelProto, { limitBytes = 2 ** 31 - 1 }: WriteOptions): Uint8Array {
+  const weights = proto.graph?.initializer.reduce((n, t) => n + t.rawData.byteLength, 0) ?? 0
+  if (weights > limitBytes) throw tooLarge(weights, limitBytes)
+  const bytes = toBinary(ModelProtoSchema, proto)
+  if (bytes.byteLength > limitBytes) throw tooLarge(bytes.byteLength, limitBytes)
+  return bytes
+}
+
+function tooLarge(bytes: number, limit: number): LetheError {
+  return new LetheError(
+    'model-unsupported',
+    `The model would be ${bytes} bytes as one file; ONNX files hold up to ${limit}. Export it in float16.`,
+    { bytes, limit },
+  )
 }
 
 /**
  * ONNX bytes of the model with some initializers changed; everything else is as it was read, unknown fields too.
  * Changed tensors keep name, shape and element type; tensors in external files are taken into the file.
- * Throws `shape-mismatch`, `dtype-mismatch`, `internal` for a name that is no initializer.
+ * Throws `shape-mismatch`, `dtype-mismatch`, `internal` for a name that is no initializer, `model-unsupported` beyond 2 GB.
  */
-export function writeModel(model: Model, changed: ReadonlyMap<string, Tensor> = new Map()): Uint8Array {
+export function writeModel(
+  model: Model,
+  changed: ReadonlyMap<string, Tensor> = new Map(),
+  options: WriteOptions = {},
+): Uint8Array {
   const proto = shallowCopy(model.proto)
   const graph = shallowCopy(model.proto.graph ?? create(GraphProtoSchema))
   const left = new Set(changed.keys())
@@ -241,7 +271,7 @@ export function writeModel(model: Model, changed: ReadonlyMap<string, Tensor> = 
   })
   if (left.size > 0) throw new LetheError('internal', `No initializer is called ${[...left].join(', ')}.`)
   proto.graph = graph
-  return toBinary(ModelProtoSchema, proto)
+  return bytesOf(proto, options)
 }
 
 /** Copy of a message that shares its fields; assigning to the copy leaves the original as it is. */

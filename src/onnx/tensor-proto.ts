@@ -1,4 +1,4 @@
-import { create } from '@bufbuild/protobuf'
+import { clearField, create } from '@bufbuild/protobuf'
 import { LetheError } from '../errors.js'
 import { onnxTypeCode } from '../graph/emitter.js'
 import {
@@ -13,7 +13,7 @@ import {
 } from '../tensor/tensor.js'
 import { type TensorProto, TensorProto_DataLocation, TensorProtoSchema } from './schema/onnx_pb.js'
 
-/** Bytes of an external tensor file: `location` as written in the model, read from `offset` for `length` bytes (or all). */
+/** Bytes of an external tensor file: `location` as written in the model, read from `offset` for `length` bytes. */
 export type ReadExternal = (location: string, offset: number, length: number | undefined) => Uint8Array
 
 const typeOfCode = new Map<number, DataType>(
@@ -69,15 +69,24 @@ function readData(
         `${where} lies in the external file "${location ?? '?'}"; open the model by its path so that it can be found.`,
       )
     }
-    const length = entries.get('length')
-    return rawData(
-      dtype,
-      readExternal(location, Number(entries.get('offset') ?? 0), length ? Number(length) : bytes),
-      where,
-    )
+    const offset = byteCount(entries.get('offset') ?? '0')
+    const length = byteCount(entries.get('length') ?? String(bytes))
+    if (offset === undefined || length !== bytes) {
+      throw new LetheError(
+        'model-truncated',
+        `${where} needs ${bytes} bytes of "${location}"; the model says ${entries.get('length') ?? bytes} at ${entries.get('offset') ?? 0}.`,
+      )
+    }
+    return rawData(dtype, readExternal(location, offset, length), where)
   }
   if (proto.rawData.length > 0) return rawData(dtype, proto.rawData, where)
   return typedData(proto, dtype, size)
+}
+
+/** A number of bytes as the model writes it, undefined where it is none. */
+function byteCount(text: string): number | undefined {
+  const value = Number(text)
+  return /^\d+$/.test(text) && Number.isSafeInteger(value) ? value : undefined
 }
 
 function rawData(dtype: DataType, raw: Uint8Array, where: string): TensorData {
@@ -114,6 +123,7 @@ export function replaceData(proto: TensorProto, data: TensorData): void {
   proto.doubleData = []
   proto.uint64Data = []
   proto.externalData = []
-  proto.dataLocation = TensorProto_DataLocation.DEFAULT
+  // Not set to its default: that would be written.
+  clearField(proto, TensorProtoSchema.field.dataLocation)
   proto.rawData = toBytes(data)
 }

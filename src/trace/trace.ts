@@ -3,7 +3,7 @@ import { LetheError } from '../errors.js'
 import type { Val } from '../graph/emitter.js'
 import { type Graph, intAttribute, type Node, nodeLabel, producers } from '../graph/graph.js'
 import { writeGraph } from '../onnx/model.js'
-import { allocate, type DataType, isFloat, sizeOf, type Tensor } from '../tensor/tensor.js'
+import { allocate, type DataType, isFloat, numberAt, sizeOf, type Tensor } from '../tensor/tensor.js'
 
 /**
  * Where a value comes from. `data`: depends on the examples. `shared`: made of trainable initializers alone, the same for
@@ -18,6 +18,8 @@ export interface TracedValue {
   readonly kind: ValueKind
   readonly slope: readonly number[]
   readonly offset: readonly number[]
+  /** The only axis that grows counts the examples: example 0 was found at its places in every run. */
+  readonly isSeparate: boolean
 }
 
 /** Shapes, batch axes and kinds of every value of a graph, observed by running it at two batch sizes. */
@@ -56,7 +58,7 @@ const randomOps = new Set([
 /**
  * Observes a graph by running it on a sample of at least three examples (repeated where there are fewer).
  *
- * Throws `mixes-examples` where the first example's outputs change with its neighbours (unless `mixing` is allowed, for
+ * Throws `mixes-examples` where the first example's outputs change with its neighbours or its place (unless `mixing` is allowed, for
  * training with batch statistics), `engine-failed` where the model cannot be run, `model-unsupported` for random operators and local functions.
  */
 export async function trace(
@@ -75,33 +77,43 @@ export async function trace(
   }
   const fixedBatch = fixedBatchOf(graph)
   const sizes = fixedBatch === undefined ? [2, 3] : [fixedBatch]
+  const orders = ordersOf(sizes[0]!, fixedBatch !== undefined)
   const seen: Record<string, Tensor>[] = []
   const session = await engine.createSession(writeGraph(exposeAll(graph)), { optimise: 'none' })
   try {
-    for (const size of sizes) {
-      // The second run has other neighbours for example 0.
-      const order = Array.from({ length: size }, (_, i) => (i === 0 || size === sizes[0] ? i : size - i))
-      seen.push(await session.run(takeExamples(sample, order)))
-    }
+    for (const order of orders) seen.push(await session.run(takeExamples(sample, order)))
   } finally {
     await session.release()
   }
   const [first, second] = [seen[0]!, seen[1] ?? seen[0]!]
   const kinds = kindsOf(graph, (name) => first[name]?.dims.some((d, i) => d !== second[name]?.dims[i]) === true)
   if (options.mixing !== 'allow')
-    for (const output of graph.outputs) checkIndependence(output.name, first[output.name], second[output.name])
+    for (const { name } of graph.outputs) {
+      checkIndependence(
+        name,
+        orders.map((order, run) => ({ order, output: seen[run]?.[name] })),
+      )
+    }
   const values = new Map<string, TracedValue>()
   const add = (name: string, a: Tensor, b: Tensor, kind: ValueKind): void => {
     const slope = a.dims.map((d, i) => (sizes.length === 1 ? 0 : b.dims[i]! - d))
     if (a.dims.length !== b.dims.length) {
       throw new LetheError('model-unsupported', `The rank of value "${name}" changes with the batch size.`)
     }
-    values.set(name, { name, dtype: a.dtype, kind, slope, offset: a.dims.map((d, i) => d - slope[i]! * sizes[0]!) })
+    const axis = slope.findIndex((grows) => grows !== 0)
+    const isSeparate =
+      axis >= 0 &&
+      agrees(
+        [a, b].flatMap((t, run) => partsOfFirst(t, axis, orders[run]!)),
+        { share: 1e-3, floor: 1e-5 },
+      )
+    const offset = a.dims.map((d, i) => d - slope[i]! * sizes[0]!)
+    values.set(name, { name, dtype: a.dtype, kind, slope, offset, isSeparate })
   }
   for (const [name, t] of graph.initializers) add(name, t, t, kinds.get(name) ?? 'constant')
   for (const input of graph.inputs) {
-    const at = (size: number): Tensor => takeExamples(sample, Array<number>(size).fill(0))[input.name]!
-    add(input.name, at(sizes[0]!), at(sizes.at(-1)!), 'data')
+    const at = (run: number): Tensor => takeExamples(sample, orders[run]!)[input.name]!
+    add(input.name, at(0), at(sizes.length - 1), 'data')
   }
   for (const [name, t] of Object.entries(first)) add(name, t, second[name]!, kinds.get(name) ?? 'data')
   return { graph, values, fixedBatch, sample }
@@ -136,6 +148,17 @@ export function fixedBatchOf(graph: Graph): number | undefined {
   return typeof first === 'number' ? first : undefined
 }
 
+/**
+ * Examples of each run, by position. Example 0 comes with other neighbours beside and behind it, at the front and at the
+ * end: whatever looks at a neighbour, at a position or at the whole batch answers differently for it.
+ */
+function ordersOf(size: number, isFixed: boolean): number[][] {
+  const order = Array.from({ length: size }, (_, i) => i)
+  if (!isFixed) return [order, [0, 2, 0]]
+  if (size === 1) return [order]
+  return [order, order.map((i) => (i < size - 1 ? 2 : 0)), order.map((i) => Math.min(i, 1))]
+}
+
 function exposeAll(graph: Graph): Graph {
   const known = new Set(graph.outputs.map((o) => o.name))
   const extra = [...producers(graph).keys()].filter((name) => !known.has(name))
@@ -159,21 +182,61 @@ export function takeExamples(tensors: Tensors, rows: readonly number[]): Record<
   )
 }
 
-function checkIndependence(name: string, a: Tensor | undefined, b: Tensor | undefined): void {
-  if (!a || !b || a === b || !isFloat(a.dtype) || a.dims[0] === b.dims[0]) return
-  const size = sizeOf(a.dims.slice(1))
-  let scale = 1e-6
+/** One run's batch and what came out of it. */
+interface Answered {
+  readonly order: readonly number[]
+  readonly output: Tensor | undefined
+}
+
+/** Throws `mixes-examples` where the answers for example 0 are not all the same, over all runs and positions. */
+function checkIndependence(name: string, runs: readonly Answered[]): void {
+  const answers: ArrayLike<number>[] = []
+  for (const { order, output } of runs) {
+    // An output whose first axis does not count the examples is not read as their scores.
+    if (!output || !isFloat(output.dtype) || output.dims[0] !== order.length) return
+    answers.push(...partsOfFirst(output, 0, order))
+  }
+  if (agrees(answers, { share: 1e-3, floor: 1e-9 })) return
+  throw new LetheError(
+    'mixes-examples',
+    `Output "${name}" of an example changes with the other examples of its batch (by ${spread(answers).toPrecision(2)}); export the model in inference mode (model.eval()).`,
+  )
+}
+
+/** What a value holds of example 0 along an axis, once for each of its places; nothing where the axis is not that long. */
+function partsOfFirst(t: Tensor, axis: number, order: readonly number[]): ArrayLike<number>[] {
+  if (t.dims[axis] !== order.length) return []
+  const inner = sizeOf(t.dims.slice(axis + 1))
+  const outer = sizeOf(t.dims.slice(0, axis))
+  return order.flatMap((example, at): ArrayLike<number>[] => {
+    if (example !== 0) return []
+    if (outer === 1 && t.data instanceof Float32Array) return [t.data.subarray(at * inner, (at + 1) * inner)]
+    const part = new Float64Array(outer * inner)
+    for (let k = 0; k < part.length; k++) {
+      part[k] = numberAt(t, (Math.floor(k / inner) * order.length + at) * inner + (k % inner))
+    }
+    return [part]
+  })
+}
+
+/** Largest difference of the others to the first. */
+function spread([reference, ...others]: readonly ArrayLike<number>[]): number {
   let worst = 0
-  for (let i = 0; i < size; i++) {
-    scale = Math.max(scale, Math.abs(Number(a.data[i])))
-    worst = Math.max(worst, Math.abs(Number(a.data[i]) - Number(b.data[i])))
+  for (const part of others) {
+    for (let i = 0; i < part.length; i++) {
+      const difference = Math.abs(part[i]! - reference![i]!)
+      if (difference > worst) worst = difference
+    }
   }
-  if (worst > 1e-3 * scale) {
-    throw new LetheError(
-      'mixes-examples',
-      `Output "${name}" of an example changes with the other examples of its batch (by ${worst.toPrecision(2)}); export the model in inference mode (model.eval()).`,
-    )
-  }
+  return worst
+}
+
+/** True where all parts are the same up to a share of the largest number, or to the floor. */
+function agrees(parts: readonly ArrayLike<number>[], { share, floor }: { share: number; floor: number }): boolean {
+  const first = parts[0] ?? []
+  let scale = 0
+  for (let i = 0; i < first.length; i++) scale = Math.max(scale, Math.abs(first[i]!))
+  return spread(parts) <= Math.max(floor, share * scale)
 }
 
 /**
@@ -229,7 +292,7 @@ function staticValue(v: TracedValue, batch: number, isFixed: boolean): StaticVal
   const dims = v.offset.map((c, i) => c + v.slope[i]! * batch)
   const axes = v.slope.flatMap((s, i) => (s !== 0 ? [i] : []))
   const only = axes.length === 1 ? axes[0]! : undefined
-  const isPure = only !== undefined && v.slope[only] === 1 && v.offset[only] === 0
+  const isPure = only !== undefined && v.isSeparate && v.slope[only] === 1 && v.offset[only] === 0
   const batchAxis = isFixed && batch === 1 ? undefined : isPure ? only : undefined
   return { name: v.name, dtype: v.dtype, dims, kind: v.kind, batchAxis }
 }

@@ -6,6 +6,7 @@ import type { Pool } from '../engine/engine.js'
 import { createPool, engineOf } from '../engine/node/pool.js'
 import { LetheError } from '../errors.js'
 import type { Graph } from '../graph/graph.js'
+import { checkLabels, type Examples } from '../network/examples.js'
 import { openForward } from '../network/forward.js'
 import { openNetwork } from '../network/network.js'
 import { writeGraph } from '../onnx/model.js'
@@ -37,7 +38,10 @@ export interface Trained {
   readonly accuracy: number | undefined
 }
 
-/** Builds an architecture for the data, trains it, and measures it. Throws what `train` throws, and `usage`. */
+/**
+ * Builds an architecture for the data, trains it, and measures it. Throws what `train` throws, and `usage`.
+ * A checkpoint is left where it is: remove it once the model is written.
+ */
 export async function trainClassifier(request: TrainRequest): Promise<Trained> {
   const { data, test, preprocessing = {} } = request
   const sample = await makeBatch(
@@ -52,21 +56,23 @@ export async function trainClassifier(request: TrainRequest): Promise<Trained> {
   try {
     const network = await openNetwork(graph, engineOf(pool), { sample })
     const examples = examplesOf(data, network.inputs, preprocessing)
+    const tests = test && examplesOf(test, network.inputs, preprocessing)
+    // Before the work, not after it.
+    if (tests) checkLabels(tests, network.classes)
     const trained = await train(network, pool, examples, request.train)
     const result = await openNetwork(trained, engineOf(pool), { sample })
     const forward = await openForward(result, pool)
-    const accuracyOn = async (d: Dataset): Promise<number> => {
-      const set = d === data ? examples : examplesOf(d, network.inputs, preprocessing)
-      return scoreOf(await forward.run(set, { signal: request.train.signal }), set).score.accuracy
-    }
-    const trainAccuracy = await accuracyOn(data)
-    const accuracy = test && (await accuracyOn(test))
-    await forward.release()
-    return {
-      graph: trained,
-      bytes: writeGraph(trained, { irVersion: 10, metadata: request.metadata }),
-      trainAccuracy,
-      accuracy,
+    const accuracyOn = async (set: Examples): Promise<number> =>
+      scoreOf(await forward.run(set, { signal: request.train.signal }), set).score.accuracy
+    try {
+      return {
+        graph: trained,
+        bytes: writeGraph(trained, { irVersion: 10, metadata: request.metadata }),
+        trainAccuracy: await accuracyOn(examples),
+        accuracy: tests && (await accuracyOn(tests)),
+      }
+    } finally {
+      await forward.release()
     }
   } finally {
     if (!request.pool) await pool.close()

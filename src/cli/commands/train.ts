@@ -1,8 +1,10 @@
+import { digestDataset } from '../../data/digest-node.js'
 import { writeFileAtomic } from '../../files/atomic-node.js'
 import { openCheckpoint } from '../../files/checkpoint-node.js'
 import { architectures } from '../../train/architectures/index.js'
-import { optimisers } from '../../train/optimisers/index.js'
+import { findOptimiser, optimisers } from '../../train/optimisers/index.js'
 import { schedules } from '../../train/schedule.js'
+import { version } from '../../version.js'
 import { trainClassifier } from '../../workspace/train.js'
 import type { Verb } from '../command.js'
 import { dataOptions, positive, required, wholeNumber } from '../options.js'
@@ -34,8 +36,16 @@ export const train: Verb = {
     const settings = await settingsOf(options)
     const out = required(options, 'out', '--out')
     const { data, test } = await openData(settings)
-    const { seed, epochs, batchSize, rate, momentum, weightDecay } = options as Record<string, number>
+    const { seed, epochs, batchSize, momentum, weightDecay } = options as Record<string, number>
     const arch = String(options.arch)
+    const rate = typeof options.rate === 'number' ? options.rate : findOptimiser(String(options.optimiser)).defaultRate
+    const reading = terminal.progress('reading data', 'records')
+    const digest = await digestDataset(data, (done) => reading({ done, total: data.size }))
+    // Removed once the model is written: a full disk at the end must not cost the work.
+    const checkpoint = openCheckpoint(
+      `${out}.part`,
+      JSON.stringify(['train', version, digest, data.classes, arch, settings.preprocessing]),
+    )
     const facts = {
       arch,
       seed,
@@ -71,10 +81,7 @@ export const train: Verb = {
           augmentation: { crop: Number(options.crop), flip: options.flip === true },
         }),
         signal: terminal.signal,
-        checkpoint: openCheckpoint(
-          `${out}.part`,
-          JSON.stringify([facts, settings.data, data.size, settings.preprocessing]),
-        ),
+        checkpoint,
         onStep({ done, total, loss: now }) {
           loss = now
           bar({ done, total })
@@ -82,6 +89,7 @@ export const train: Verb = {
       },
     })
     const written = await writeFileAtomic(out, bytes)
+    await checkpoint.remove()
     return {
       json: { out, ...written, ...facts, loss, trainAccuracy, testAccuracy: accuracy },
       text: `${out}  ${arch}, last loss ${loss.toFixed(4)}, training accuracy ${percent(trainAccuracy)}${accuracy === undefined ? '' : `, test accuracy ${percent(accuracy)}`}`,

@@ -9,7 +9,8 @@ const heads = 3
 const depth = 12
 
 /**
- * ViT-Tiny: width 192, 3 heads, 12 blocks; patches of 16 from 160 pixels on, of a fourth to an eighth of the side below.
+ * ViT-Tiny: width 192, 3 heads, 12 blocks, mean of the tokens instead of a class token; patches of 16 from 160 pixels on,
+ * below the smallest size from an eighth of the height on that divides both sides.
  * Source: Dosovitskiy et al., "An Image is Worth 16x16 Words", ICLR 2021 (the form); Touvron et al., DeiT, 2021 (the size).
  */
 export const vitTiny: Architecture = {
@@ -18,13 +19,7 @@ export const vitTiny: Architecture = {
   build(shape, random) {
     const b = new NetworkBuilder(random)
     const [channels, height, width] = imageShape('vit-tiny', shape)
-    const patch = height >= 160 ? 16 : Math.max(2, Math.floor(height / 8))
-    if (height % patch !== 0 || width % patch !== 0) {
-      throw new LetheError(
-        'usage',
-        `vit-tiny cuts images into patches of ${patch}; ${height} × ${width} does not divide. Resize or crop first.`,
-      )
-    }
+    const patch = patchOf(height, width)
     const T = (height / patch) * (width / patch)
     const kernel = b.normal('patch_embed.weight', [dim, channels, patch, patch], 0.02)
     const embedded = b.op('Conv', ['input', kernel], {
@@ -43,6 +38,18 @@ export const vitTiny: Architecture = {
     const pooled = b.op('ReduceMean', [b.layerNorm(x, 'norm', dim), b.int64([1])], { keepdims: int(0) })
     return b.finish({ name: 'input', dims: shape.dims }, b.linear(pooled, 'head', [dim, shape.classes]), shape.classes)
   },
+}
+
+/** Throws `usage` where no patch of up to half of a side divides the image. */
+function patchOf(height: number, width: number): number {
+  const fits = (patch: number): boolean => height % patch === 0 && width % patch === 0
+  const first = height >= 160 ? 16 : Math.max(2, Math.ceil(height / 8))
+  const last = height >= 160 ? 16 : Math.min(height, width) / 2
+  for (let patch = first; patch <= last; patch++) if (fits(patch)) return patch
+  throw new LetheError(
+    'usage',
+    `vit-tiny cuts images into square patches; ${height} × ${width} does not divide into any of ${first} pixels or more. Resize or crop first.`,
+  )
 }
 
 /** Multi-head self-attention on [N, T, dim]. */
