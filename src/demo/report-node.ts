@@ -2,6 +2,7 @@ import { facePixels } from '../data/people/people.js'
 import { subset } from '../data/split.js'
 import { createPool, engineOf } from '../engine/node/pool.js'
 import { crossEntropyLosses, type Outputs, softmaxRows } from '../evaluate/outputs.js'
+import type { EstimatorSettings } from '../importance/estimators/estimator.js'
 import { openForward } from '../network/forward.js'
 import { openNetwork } from '../network/network.js'
 import { readModel } from '../onnx/model.js'
@@ -71,11 +72,16 @@ export async function demoReport(result: DemoResult, when: Date): Promise<Report
     faces: await faces(result, sets.judges.forget.id, before.forget, after.forget),
     digests: [...result.files].map(([name, file]) => ({ role: 'model', name: `${name}.onnx`, sha256: file.sha256 })),
     settings: [
-      { name: 'estimator', value: JSON.stringify(result.store.importance.settings) },
+      { name: 'importances', value: estimatorWords(result.store.importance.settings) },
       { name: 'target', value: plan.target },
       { name: 'floor', value: `${plan.floor} (at most ${plan.keep * 100} points)` },
     ],
   }
+}
+
+/** `grouped, 64 a group, by person`. */
+function estimatorWords({ estimator, groupSize, groupBy }: EstimatorSettings): string {
+  return [estimator, ...(groupSize ? [`${groupSize} a group`] : []), ...(groupBy ? [`by ${groupBy}`] : [])].join(', ')
 }
 
 function lossCounts(
