@@ -7,12 +7,14 @@ import {
   type AttributeProto,
   AttributeProtoSchema,
   AttributeProto_AttributeType as AttributeType,
+  type GraphProto,
   GraphProtoSchema,
   type ModelProto,
   ModelProtoSchema,
   type NodeProto,
   NodeProtoSchema,
   OperatorSetIdProtoSchema,
+  type TensorProto,
   TensorProto_DataLocation,
   type ValueInfoProto,
   ValueInfoProtoSchema,
@@ -243,7 +245,8 @@ function tooLarge(bytes: number, limit: number): LetheError {
 
 /**
  * ONNX bytes of the model with some initializers changed; everything else is as it was read, unknown fields too.
- * Changed tensors keep name, shape and element type; tensors in external files are taken into the file.
+ * Changed tensors keep name, shape and element type; tensors in external files are taken into the file. A changed name that an
+ * Identity node copies from an initializer becomes an initializer in place of the node (see `untie`).
  * Throws `shape-mismatch`, `dtype-mismatch`, `internal` for a name that is no initializer, `model-unsupported` beyond 2 GB.
  */
 export function writeModel(
@@ -269,9 +272,29 @@ export function writeModel(
     replaceData(copy, next.data)
     return copy
   })
+  giveOwn(graph, changed, left)
   if (left.size > 0) throw new LetheError('internal', `No initializer is called ${[...left].join(', ')}.`)
   proto.graph = graph
   return bytesOf(proto, options)
+}
+
+/**
+ * Gives the values of `names` that Identity nodes copy from an initializer initializers of their own, in place of the nodes;
+ * names done are taken from the set. So a parameter that the exporter had merged with an equal one can change alone.
+ */
+function giveOwn(graph: GraphProto, changed: ReadonlyMap<string, Tensor>, names: Set<string>): void {
+  const known = new Set(graph.initializer.map((t) => t.name))
+  const own: TensorProto[] = []
+  const nodes = graph.node.filter((node) => {
+    const name = node.output[0] ?? ''
+    const next = changed.get(name)
+    if (node.opType !== 'Identity' || !known.has(node.input[0] ?? '') || !next || !names.delete(name)) return true
+    own.push(writeTensor(name, next))
+    return false
+  })
+  if (own.length === 0) return
+  graph.node = nodes
+  graph.initializer = [...graph.initializer, ...own]
 }
 
 /** Copy of a message that shares its fields; assigning to the copy leaves the original as it is. */
