@@ -89,7 +89,7 @@ export async function openLethe(options: LetheOptions): Promise<Lethe> {
     })
   return {
     async importance(work = {}) {
-      const importance = await estimateImportance(network, pool, workspace.examples(data), work)
+      const importance = await estimateImportance(network, pool, workspace.examples(data, work.settings?.groupBy), work)
       return {
         importance,
         facts: {

@@ -7,7 +7,7 @@ export interface Outcome {
   readonly text: string
 }
 
-/** One verb: its help and flags, and what it does. A file in `commands/`, a line in its table. */
+/** One verb: its flags, and what it does. A file in `commands/`, a row in its table. */
 export interface Verb {
   readonly name: string
   readonly summary: string
@@ -18,4 +18,15 @@ export interface Verb {
     args: readonly string[],
     terminal: Terminal,
   ) => Promise<Outcome>
+}
+
+/** A verb as the help lists it; its code is loaded when it is asked for, so that the others cost no start-up. */
+export interface ListedVerb extends Pick<Verb, 'name' | 'summary'> {
+  /** Heading in the help. */
+  readonly group: string
+  /** Command lines as a user would write them, with what each does. */
+  readonly examples: readonly (readonly [line: string, does: string])[]
+  /** The same command goes on after a stop. */
+  readonly resumes?: boolean
+  readonly load: () => Promise<Verb>
 }

@@ -1,6 +1,6 @@
 import type { Estimate } from '../evaluate/estimate.js'
 import type { Judgement } from '../workspace/judge.js'
-import { percent, table } from './terminal.js'
+import { percent, significant, table } from './terminal.js'
 
 type Named = readonly [name: string, judgement: Pick<Judgement, 'facts' | 'attacks'>]
 
@@ -21,13 +21,13 @@ export function factRows(models: readonly Named[]): string {
     ['accuracy, retained training data', (m) => share(m.facts.retain?.accuracy)],
     ['accuracy, test data of the rest', (m) => share(m.facts.test?.accuracy)],
     ['accuracy, unseen of the same kind', (m) => share(m.facts.unseen?.accuracy)],
-    ['mean loss, forget set', (m) => m.facts.forget.loss.toFixed(3)],
-    ['membership, loss threshold AUC', attack('loss-threshold')],
+    ['mean loss, forget set', (m) => significant(m.facts.forget.loss)],
+    ['membership AUC, loss threshold', attack('loss-threshold')],
     [
       '  true positives at 1 % false',
       (m) => share(m.attacks.find((a) => a.attack === 'loss-threshold')?.facts.tprAtOnePercentFpr),
     ],
-    ['membership, entropy attack (share called members)', attack('entropy-logistic')],
+    ['called members by the entropy attack', attack('entropy-logistic')],
   ]
   const shown = rows.filter(([, read]) => models.some(([, m]) => read(m) !== '–'))
   return table(

@@ -1,7 +1,7 @@
 import type { Plan } from '../unlearn/forget.js'
 import type { Trial } from '../unlearn/trial.js'
 import type { PlannedRequest } from '../workspace/request.js'
-import { count, percent, table } from './terminal.js'
+import { count, percent, significant, smallPercent, table } from './terminal.js'
 
 /** A plan as JSON: everything but the new weights. */
 export function planJson({ task, subject, plan, forgetIds }: PlannedRequest): unknown {
@@ -27,9 +27,10 @@ export function headline({ subject, plan, forgetIds }: PlannedRequest): string {
       ? `, on the rest ${percent(before.retain.accuracy)} → ${percent(chosen.retain.accuracy)}`
       : ''
   return [
-    `forget ${subject} (${count(forgetIds.length)} records, R = ${plan.ratio.toPrecision(4)})`,
-    `target: ${plan.target}: ${plan.targetMet ? 'reached' : 'not reached'}; floor (${percent(plan.keep)}): ${plan.floor}`,
-    `τ = ${plan.strength.share.toPrecision(4)}, λ = ${plan.strength.lambda} (α = ${plan.alpha.toPrecision(4)}) dampens ${count(selected)} of ${count(total)} weights (${percent(selected / total, 2)})`,
+    `forget ${subject} (${count(forgetIds.length)} records, R = ${significant(plan.ratio, 4)})`,
+    `target: ${plan.target}: ${plan.targetMet ? 'reached' : 'not reached'}`,
+    `floor: at most ${plain(plan.keep * 100)} points lost on the rest: ${plan.floor}`,
+    `τ = ${significant(plan.strength.share, 4)}, λ = ${plain(plan.strength.lambda)} (α = ${significant(plan.alpha, 4)}) dampens ${count(selected)} of ${count(total)} weights (${smallPercent(selected / total)})`,
     `accuracy on the forget probe ${percent(before.forget.accuracy)} → ${percent(chosen.forget.accuracy)}${retain}`,
   ].join('\n')
 }
@@ -46,7 +47,13 @@ function histogram({ histogram: bins }: Plan): string {
 function layers({ layers: all }: Plan): string {
   const rows = all
     .filter((l) => l.selected > 0)
-    .map((l) => [l.name, count(l.count), count(l.selected), percent(l.selected / l.count, 2), l.meanFactor.toFixed(3)])
+    .map((l) => [
+      l.name,
+      count(l.count),
+      count(l.selected),
+      smallPercent(l.selected / l.count),
+      significant(l.meanFactor),
+    ])
   return rows.length > 0
     ? table(['parameter', 'weights', 'dampened', 'share', 'mean factor'], rows)
     : 'no weight is selected'
@@ -56,15 +63,20 @@ function tradeOff({ trials, chosen }: Plan): string {
   const rows = [...trials]
     .sort((a, b) => b.strength.lambda - a.strength.lambda || b.strength.share - a.strength.share)
     .map((t) => trialRow(t, t === chosen ? '◀' : ''))
-  return table(['τ', 'λ', 'dampened', 'forget', 'retain', 'fall (95 % interval)', ''], rows)
+  return table(['τ', 'λ', 'dampened', 'forget', 'retain', 'fall in points (95 % interval)', ''], rows)
+}
+
+/** A number as short as its first three digits allow: 1, 0.3, 0.0123. */
+function plain(x: number): string {
+  return String(Number(x.toPrecision(3)))
 }
 
 function trialRow(t: Trial, mark: string): string[] {
   const points = (x: number): string => (x * 100).toFixed(2)
   const fall = t.fall ? `${points(t.fall.value)} (${points(t.fall.low)} to ${points(t.fall.high)})` : '–'
   return [
-    t.strength.share.toFixed(4),
-    String(t.strength.lambda),
+    significant(t.strength.share),
+    plain(t.strength.lambda),
     count(t.selected),
     percent(t.forget.accuracy),
     t.retain ? percent(t.retain.accuracy, 2) : '–',
@@ -79,7 +91,7 @@ function alternatives({ alternatives: others, targetMet }: Plan): string[] {
     '',
     'Target and floor cannot both be met; the floor is kept. The nearest choices beyond it would cost:',
     table(
-      ['τ', 'λ', 'dampened', 'forget', 'retain', 'fall (95 % interval)', ''],
+      ['τ', 'λ', 'dampened', 'forget', 'retain', 'fall in points (95 % interval)', ''],
       others.map((t) => trialRow(t, '')),
     ),
   ]

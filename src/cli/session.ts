@@ -1,4 +1,6 @@
-import { existsSync } from 'node:fs'
+import { existsSync, realpathSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { addAttributes } from '../data/attributes-node.js'
 import { readConfig } from '../data/config-node.js'
 import type { Dataset } from '../data/dataset.js'
 import { openDataset } from '../data/open-node.js'
@@ -9,8 +11,10 @@ import { type Preprocessing, preprocessingSchema } from '../data/transforms/prep
 import { preprocessingOf as hubPreprocessing } from '../data/transforms/preprocessor-config.js'
 import { isLetheError, LetheError } from '../errors.js'
 import { readFileBytes } from '../files/read-node.js'
+import { checkWritable } from '../files/writable-node.js'
 import { readStore, type Store } from '../importance/store.js'
 import type { StrengthChoice } from '../unlearn/forget.js'
+import type { ForgetOptions } from '../workspace/request.js'
 import { openWorkspace, type Workspace } from '../workspace/workspace-node.js'
 import type { Terminal } from './terminal.js'
 
@@ -27,6 +31,10 @@ export interface Settings {
   readonly output: string | undefined
   readonly workers: number | undefined
   readonly preprocessing: Preprocessing | undefined
+  /** Array of the data by model input, where the names differ. */
+  readonly inputs: Readonly<Record<string, string>> | undefined
+  /** CSV of further attributes. */
+  readonly attributes: string | undefined
 }
 
 /** Settings of a command line. Throws `config-invalid`, `usage`. */
@@ -54,6 +62,8 @@ export async function settingsOf(options: Options): Promise<Settings> {
     output: text(options.output) ?? config.output,
     workers: typeof options.workers === 'number' ? options.workers : undefined,
     preprocessing: base || Object.keys(flags).length > 0 ? preprocessing.data : undefined,
+    inputs: config.inputs,
+    attributes: text(options.attributes) ?? config.attributes,
   }
 }
 
@@ -85,13 +95,17 @@ export async function openData(
   settings: Settings,
 ): Promise<{ data: Dataset; test: Dataset | undefined; probe: Dataset | undefined }> {
   const path = need(settings.data, '--data')
-  const { format, split } = settings
-  const data = await openDataset(path, { format, split })
+  const { format, split, attributes } = settings
+  const own = await openDataset(path, { format, split })
+  const data = attributes ? await addAttributes(own, attributes) : own
   const given =
     settings.test && (await openDataset(settings.test, { format, split: await hasSplit(settings.test, format) }))
   const test = given || (split === undefined ? await besides(path, format, data) : undefined)
   const probe = settings.probe ? await openDataset(settings.probe, { format }) : undefined
-  return { data, test: test || undefined, probe }
+  // The table may be of the training data alone: what has no row in it then has no such attributes.
+  const described = async (set: Dataset | undefined): Promise<Dataset | undefined> =>
+    set && attributes ? addAttributes(set, attributes, { ifAny: true }) : set
+  return { data, test: await described(test || undefined), probe: await described(probe) }
 }
 
 async function hasSplit(path: string, format: string | undefined): Promise<Split | undefined> {
@@ -119,8 +133,8 @@ export function openModel(
   data: Dataset,
   preprocessing = settings.preprocessing,
 ): Promise<Workspace> {
-  const { output, workers } = settings
-  return openWorkspace({ model: need(settings.model, '--model'), data, preprocessing, output, workers })
+  const { output, workers, inputs } = settings
+  return openWorkspace({ model: need(settings.model, '--model'), data, preprocessing, output, workers, inputs })
 }
 
 /** The store of a command. Throws `store-format`, `not-found`, `usage`. */
@@ -143,16 +157,24 @@ export function preprocessingOf(settings: Settings, store: Store): Preprocessing
   return stored
 }
 
+/** Values of an option that may be repeated. */
+export function listOf(value: unknown): string[] {
+  return Array.isArray(value) ? value.filter((v): v is string => typeof v === 'string' && v !== '') : []
+}
+
 /** Selectors of --forget. Throws `usage` where there are none and they are needed. */
 export async function selectorsOf(options: Options): Promise<{ texts: readonly string[]; selectors: Selector[] }> {
-  const texts = Array.isArray(options.forget) ? options.forget.filter((t): t is string => typeof t === 'string') : []
+  const texts = listOf(options.forget)
   if (texts.length === 0)
     throw new LetheError('usage', '--forget is missing: class=NAME, ids=FILE, ATTRIBUTE=VALUE, random=N or all.')
-  return { texts, selectors: await readSelectors(texts.filter((t) => t !== 'all')) }
+  const selectors = await readSelectors(texts.filter((t) => t !== 'all'))
+  if (texts.includes('all') && selectors.some((s) => !s.minus))
+    throw new LetheError('usage', '--forget all is everything already; leave the other selectors out.')
+  return { texts, selectors }
 }
 
 /** Strength of --alpha, --share or --auto. Throws `usage` where they contradict each other. */
-export function strengthOf(options: Options, terminal: Terminal): StrengthChoice {
+export function strengthOf(options: Options): StrengthChoice {
   const [alpha, share, lambda, keep] = [options.alpha, options.share, options.lambda, options.keep].map((v) =>
     typeof v === 'number' ? v : undefined,
   )
@@ -160,10 +182,66 @@ export function strengthOf(options: Options, terminal: Terminal): StrengthChoice
     alpha !== undefined && '--alpha',
     share !== undefined && '--share',
     options.auto === true && '--auto',
-  ].filter(Boolean)
+  ].filter((way) => way !== false)
   if (ways.length > 1) throw new LetheError('usage', `${ways.join(' and ')} cannot be given together.`)
+  const isFixed = alpha !== undefined || share !== undefined
+  if (isFixed && keep !== undefined)
+    throw new LetheError('usage', `--keep is what --auto searches within; leave it out with ${ways[0]}.`)
+  if (!isFixed && lambda !== undefined)
+    throw new LetheError('usage', '--lambda needs --alpha or --share: --auto finds λ itself.')
   if (alpha !== undefined) return { kind: 'alpha', alpha, lambda: lambda ?? 1 }
   if (share !== undefined) return { kind: 'share', share, lambda: lambda ?? 1 }
-  if (lambda !== undefined) terminal.warn('--lambda is ignored without --alpha or --share: --auto finds it.')
   return { kind: 'auto', ...(keep !== undefined && { keep }) }
+}
+
+/**
+ * Checks, before any work, that an output can be written and is none of the files that the command reads.
+ * Throws `unwritable`, `usage`.
+ */
+export async function checkOutput(out: string, inputs: readonly (string | undefined)[] = []): Promise<void> {
+  await checkWritable(out)
+  const same = inputs.find((input) => input !== undefined && isSameFile(input, out))
+  if (same === undefined) return
+  throw new LetheError('usage', `--out "${out}" is a file that the command reads; choose another name.`)
+}
+
+function isSameFile(a: string, b: string): boolean {
+  const full = (path: string): string => (existsSync(path) ? realpathSync(path) : resolve(path))
+  return full(a) === full(b)
+}
+
+/** A request of `plan` or `forget`, opened: close the workspace. */
+export interface OpenedRequest {
+  readonly workspace: Workspace
+  readonly request: ForgetOptions
+  /** Selectors as written. */
+  readonly texts: readonly string[]
+  readonly store: { readonly path: string; readonly bytes: Uint8Array }
+}
+
+/** Opens what `plan` and `forget` stand on: store, selectors, strength, data and model. */
+export async function openRequest(options: Options, terminal: Terminal): Promise<OpenedRequest> {
+  const settings = await settingsOf(options)
+  const strength = strengthOf(options)
+  const { texts, selectors } = await selectorsOf(options)
+  const { path, store, bytes } = await openStore(options)
+  const { data, test, probe } = await openData(settings)
+  const workspace = await openModel(settings, data, preprocessingOf(settings, store))
+  const tell = terminal.phases()
+  const request: ForgetOptions = {
+    store,
+    data,
+    selectors,
+    seed: Number(options.seed ?? 0),
+    test,
+    probe,
+    strength,
+    signal: terminal.signal,
+    onProgress(phase, at) {
+      tell(phase, at, phase === 'strengths' ? 'strengths' : 'examples')
+      // The probes are measured next, before the first strength can be told of.
+      if (phase === 'importance of the forget set' && at.done === at.total) terminal.say('measuring the probes')
+    },
+  }
+  return { workspace, request, texts, store: { path, bytes } }
 }

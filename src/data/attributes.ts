@@ -6,9 +6,14 @@ import type { Dataset } from './dataset.js'
  * The data set with further attributes from a CSV text: column `id`, and one column per attribute, which takes the place
  * of an attribute of the same name. Rows of ids that the data does not have are passed over (one table may serve the
  * training and the test data). Throws `data-format` for a record without a row, a column twice, an id twice, rows of
- * unequal length.
+ * unequal length. With `ifAny`, data of which the table has no row at all is given back as it is.
  */
-export function withAttributes(dataset: Dataset, csv: string, file: string): Dataset {
+export function withAttributes(
+  dataset: Dataset,
+  csv: string,
+  file: string,
+  options: { ifAny?: boolean } = {},
+): Dataset {
   const [header = [], ...rows] = parseCsv(csv, file)
   const idColumn = header.indexOf('id')
   if (idColumn < 0 || new Set(header).size < header.length) {
@@ -22,6 +27,8 @@ export function withAttributes(dataset: Dataset, csv: string, file: string): Dat
     if (byId.has(id)) throw bad(file, `it has two rows of id "${id}"`)
     byId.set(id, row)
   }
+  const isNamed = (_: unknown, i: number): boolean => byId.has(dataset.id(i))
+  if (options.ifAny && !Array.from({ length: dataset.size }).some(isNamed)) return dataset
   const table = Array.from({ length: dataset.size }, (_, i) => {
     const row = byId.get(dataset.id(i))
     if (!row) throw bad(file, `it has no row of record "${dataset.id(i)}"`)

@@ -1,5 +1,6 @@
 import { LetheError } from '../errors.js'
 import type { Dataset, Example } from './dataset.js'
+import { didYouMean } from './near.js'
 
 /** A data set told as columns: everything but the examples is in memory. */
 export interface Columns {
@@ -36,10 +37,16 @@ export function datasetOf(columns: Columns): Dataset {
   }
 }
 
-/** Coded error for an attribute that a data set does not have. */
-export function unknownAttribute(dataset: string, attribute: string, known: readonly string[]): LetheError {
+/** Coded error for an attribute that a data set does not have; `others` are further names that may have been meant. */
+export function unknownAttribute(
+  dataset: string,
+  attribute: string,
+  known: readonly string[],
+  others: readonly string[] = [],
+): LetheError {
   const there = known.length > 0 ? `it has ${known.join(', ')}` : 'it has none beside the class'
-  return new LetheError('attribute-unknown', `"${dataset}" has no attribute "${attribute}"; ${there}.`, {
+  const hint = didYouMean(attribute, [...known, ...others])
+  return new LetheError('attribute-unknown', `"${dataset}" has no attribute "${attribute}"; ${there}.${hint}`, {
     attribute,
     known,
   })

@@ -1,6 +1,7 @@
 import { LetheError } from '../errors.js'
 import { unknownAttribute } from './columns.js'
 import type { Dataset } from './dataset.js'
+import { didYouMean } from './near.js'
 import { randomStream } from './random.js'
 import { hashOrder } from './split.js'
 
@@ -18,6 +19,8 @@ export type WrittenSelector =
   | Exclude<Selector, { readonly kind: 'ids' }>
   | { readonly kind: 'ids-file'; readonly minus: boolean; readonly path: string }
 
+/** What a selector can name beside attributes. */
+const selectorNames = ['class', 'label', 'ids', 'random'] as const
 /** Values named in a message. */
 const namedLimit = 20
 /** Unknown ids named in a message. */
@@ -74,6 +77,8 @@ export interface SelectOptions {
   readonly seed?: number
   /** Accept a selection of all records, which is no forget set, and give all where nothing is named. Default false. */
   readonly allowAll?: boolean
+  /** Give no records, instead of refusing, where the data has none of the kind or knows no such class, attribute or value. Default false. */
+  readonly allowNone?: boolean
 }
 
 /**
@@ -86,19 +91,19 @@ export interface SelectOptions {
  * `usage` (more random records than there are).
  */
 export function select(dataset: Dataset, selectors: readonly Selector[], options: SelectOptions = {}): Int32Array {
-  const { seed = 0, allowAll = false } = options
-  const all = Array.from({ length: dataset.size }, (_, i) => i)
+  const { seed = 0, allowAll = false, allowNone = false } = options
+  const all = every(dataset)
+  const union = (open: readonly number[], parts: readonly Selector[]): Set<number> =>
+    new Set(parts.flatMap((selector) => rowsOf(dataset, open, selector, seed, allowNone)))
   const out = union(
-    dataset,
     all,
     selectors.filter((s) => s.minus),
-    seed,
   )
   const open = all.filter((i) => !out.has(i))
   const plain = selectors.filter((s) => !s.minus)
-  const named = plain.length > 0 ? union(dataset, open, plain, seed) : new Set(open)
+  const named = plain.length > 0 ? union(open, plain) : new Set(open)
   const chosen = Int32Array.from(open.filter((i) => named.has(i)))
-  if ((selectors.length === 0 && !allowAll) || chosen.length === 0) {
+  if (!allowNone && ((selectors.length === 0 && !allowAll) || chosen.length === 0)) {
     throw new LetheError(
       'forget-empty',
       `No record of "${dataset.name}" is selected; name records that are in the data.`,
@@ -114,40 +119,43 @@ export function select(dataset: Dataset, selectors: readonly Selector[], options
   return chosen
 }
 
-function union(dataset: Dataset, open: readonly number[], selectors: readonly Selector[], seed: number): Set<number> {
-  const chosen = new Set<number>()
-  for (const selector of selectors) for (const i of rowsOf(dataset, open, selector, seed)) chosen.add(i)
-  return chosen
-}
-
-function rowsOf(dataset: Dataset, open: readonly number[], selector: Selector, seed: number): Iterable<number> {
-  const every = Array.from({ length: dataset.size }, (_, i) => i)
+function rowsOf(
+  dataset: Dataset,
+  open: readonly number[],
+  selector: Selector,
+  seed: number,
+  allowNone: boolean,
+): number[] {
   switch (selector.kind) {
     case 'label':
     case 'class': {
-      const labels = new Set(selector.values.map((v) => (typeof v === 'number' ? v : labelOf(dataset, v))))
-      return every.filter((i) => labels.has(dataset.label(i)))
+      const labels = new Set(selector.values.map((v) => (typeof v === 'number' ? v : labelOf(dataset, v, allowNone))))
+      return every(dataset).filter((i) => labels.has(dataset.label(i)))
     }
     case 'ids':
       return rowsOfIds(dataset, selector.ids)
     case 'random':
       return drawRows(dataset, open, selector.count, seed)
     case 'attribute':
-      return rowsOfAttribute(dataset, every, selector.name, selector.values)
+      return rowsOfAttribute(dataset, selector.name, selector.values, allowNone)
   }
 }
 
+const every = (dataset: Dataset): number[] => Array.from({ length: dataset.size }, (_, i) => i)
+
 /** Class of a name, or of a number where no class has that name. */
-function labelOf(dataset: Dataset, value: string): number {
+function labelOf(dataset: Dataset, value: string, allowNone: boolean): number | undefined {
   const named = dataset.classes?.indexOf(value) ?? -1
   if (named >= 0) return named
   const label = /^\d{1,9}$/.test(value) ? Number(value) : Number.NaN
   for (let i = 0; i < dataset.size; i++) if (dataset.label(i) === label) return label
+  if (allowNone) return undefined
   const known = dataset.classes ?? distinct(dataset, (i) => String(dataset.label(i)))
-  throw new LetheError('attribute-unknown', `"${dataset.name}" has no class "${value}"; it has ${listed(known)}.`, {
-    value,
-    known,
-  })
+  throw new LetheError(
+    'attribute-unknown',
+    `"${dataset.name}" has no class "${value}"; it has ${listed(known)}.${didYouMean(value, known)}`,
+    { value, known },
+  )
 }
 
 function rowsOfIds(dataset: Dataset, ids: readonly string[]): number[] {
@@ -164,23 +172,21 @@ function rowsOfIds(dataset: Dataset, ids: readonly string[]): number[] {
   )
 }
 
-function rowsOfAttribute(
-  dataset: Dataset,
-  every: readonly number[],
-  name: string,
-  values: readonly string[],
-): number[] {
-  if (!dataset.attributes.includes(name)) throw unknownAttribute(dataset.name, name, dataset.attributes)
+function rowsOfAttribute(dataset: Dataset, name: string, values: readonly string[], allowNone: boolean): number[] {
+  if (!dataset.attributes.includes(name)) {
+    if (allowNone) return []
+    throw unknownAttribute(dataset.name, name, dataset.attributes, selectorNames)
+  }
   const known = new Set(distinct(dataset, (i) => dataset.attribute(name, i)))
   const unknown = values.find((v) => !known.has(v))
-  if (unknown !== undefined) {
+  if (unknown !== undefined && !allowNone) {
     throw new LetheError(
       'attribute-unknown',
-      `"${dataset.name}" has no record with ${name} "${unknown}"; there are ${listed([...known])}.`,
+      `"${dataset.name}" has no record with ${name} "${unknown}"; there are ${listed([...known])}.${didYouMean(unknown, known)}`,
       { name, value: unknown },
     )
   }
-  return every.filter((i) => values.includes(dataset.attribute(name, i)))
+  return every(dataset).filter((i) => values.includes(dataset.attribute(name, i)))
 }
 
 function drawRows(dataset: Dataset, open: readonly number[], count: number, seed: number): number[] {

@@ -18,20 +18,50 @@ export type FileContent = string | Uint8Array | Iterable<Uint8Array> | AsyncIter
  * Throws `unwritable`, `disk-full`; an error of the source is passed on as it is.
  */
 export async function writeFileAtomic(path: string, content: FileContent): Promise<FileDigest> {
-  const guard = <T>(work: Promise<T>): Promise<T> =>
-    work.catch((error: unknown) => {
-      throw writeFault(error, path)
-    })
-  const { target, mode } = await guard(resolveTarget(path))
-  const temporary = join(dirname(target), `.lethe-${randomBytes(8).toString('hex')}.tmp`)
-  const handle = await guard(open(temporary, 'wx', mode))
+  const [digest] = await writeFilesAtomic([{ path, content }])
+  return digest!
+}
+
+/**
+ * Writes files that belong together, each as `writeFileAtomic` does: all are whole and flushed under temporary names before
+ * the first one takes its own, then they are renamed in the given order. What fails while they are written (a full disk)
+ * leaves none of them; only a fault between two renames can leave the first ones without the others.
+ */
+export async function writeFilesAtomic(
+  files: readonly { readonly path: string; readonly content: FileContent }[],
+): Promise<FileDigest[]> {
+  const prepared: Prepared[] = []
   try {
-    const digest = await pour(handle, content, guard)
-    await guard(handle.sync())
-    await guard(handle.close())
-    await guard(rename(temporary, target))
-    await guard(syncFolder(dirname(target)))
-    return digest
+    for (const { path, content } of files) prepared.push(await prepare(path, content))
+    for (const { path, temporary, target } of prepared) {
+      await guarded(path, rename(temporary, target))
+      await guarded(path, syncFolder(dirname(target)))
+    }
+    return prepared.map(({ digest }) => digest)
+  } catch (error) {
+    // Those that have their own names already are not found any more.
+    for (const { temporary } of prepared) await rm(temporary, { force: true }).catch(() => undefined)
+    throw error
+  }
+}
+
+interface Prepared {
+  readonly path: string
+  readonly temporary: string
+  readonly target: string
+  readonly digest: FileDigest
+}
+
+/** The content, flushed to the disk in a temporary file beside its target; nothing is left where that fails. */
+async function prepare(path: string, content: FileContent): Promise<Prepared> {
+  const { target, mode } = await guarded(path, resolveTarget(path))
+  const temporary = join(dirname(target), `.lethe-${randomBytes(8).toString('hex')}.tmp`)
+  const handle = await guarded(path, open(temporary, 'wx', mode))
+  try {
+    const digest = await pour(handle, content, path)
+    await guarded(path, handle.sync())
+    await guarded(path, handle.close())
+    return { path, temporary, target, digest }
   } catch (error) {
     // Closing twice is an error of its own, and must not hide the first one.
     await handle.close().catch(() => undefined)
@@ -40,17 +70,20 @@ export async function writeFileAtomic(path: string, content: FileContent): Promi
   }
 }
 
-async function pour(
-  handle: FileHandle,
-  content: FileContent,
-  guard: <T>(work: Promise<T>) => Promise<T>,
-): Promise<FileDigest> {
+/** A step of the work, with its system error told as ours. */
+function guarded<T>(path: string, work: Promise<T>): Promise<T> {
+  return work.catch((error: unknown) => {
+    throw writeFault(error, path)
+  })
+}
+
+async function pour(handle: FileHandle, content: FileContent, path: string): Promise<FileDigest> {
   const hash = createHash('sha256')
   let sizeBytes = 0
   for await (const piece of pieces(content)) {
     // One write may take only a part of the bytes.
     for (let at = 0; at < piece.byteLength; ) {
-      at += (await guard(handle.write(piece, at, piece.byteLength - at))).bytesWritten
+      at += (await guarded(path, handle.write(piece, at, piece.byteLength - at))).bytesWritten
     }
     hash.update(piece)
     sizeBytes += piece.byteLength
@@ -63,8 +96,11 @@ function pieces(content: FileContent): Iterable<Uint8Array> | AsyncIterable<Uint
   return content instanceof Uint8Array ? [content] : content
 }
 
-/** The file behind a path, and the permissions to give it (the system's default for a new one). */
-async function resolveTarget(path: string): Promise<{ target: string; mode: number | undefined }> {
+/**
+ * The file behind a path, and the permissions to give it (the system's default for a new one). Throws system errors: a
+ * folder that is not there, or something that is no regular file.
+ */
+export async function resolveTarget(path: string): Promise<{ target: string; mode: number | undefined }> {
   const found = await stat(path).catch((error: unknown) => {
     if (systemCode(error) === 'ENOENT') return undefined
     throw error

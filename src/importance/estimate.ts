@@ -47,7 +47,7 @@ export async function estimateImportance(
   const now = options.now ?? Date.now
   let saved = now()
   let done = plan.slice(0, state.next).reduce((n, u) => n + u.rows.length, 0)
-  if (done > 0) options.onProgress?.({ done, total: examples.size })
+  options.onProgress?.({ done, total: examples.size })
   try {
     const work = (unit: WorkUnit): Promise<UnitResult> =>
       runUnit(unit, program, session, examples, estimator.form, oneByOne)

@@ -21,7 +21,7 @@ export async function outputsOf(forward: Forward, examples: Examples, options?: 
   return makeOutputs(logits, examples.labels, classes)
 }
 
-/** Judges a model, or the model with changed weights, on the judging sets of a request. */
+/** Judges a model, or the model with changed weights, on the judging sets of a request. Progress counts over all of them. */
 export async function judge(
   network: Network,
   pool: Pool,
@@ -32,11 +32,22 @@ export async function judge(
   const forward = await openForward(network, pool, { varying: new Set(changed.keys()) })
   try {
     await forward.hold(changed)
-    const run = async (examples: Examples | undefined): Promise<Outputs | undefined> =>
-      examples && outputsOf(forward, examples, options)
-    const forget = await outputsOf(forward, sets.forget, options)
+    const isApart = sets.anyUnseen !== undefined && sets.anyUnseen !== sets.test
+    const all = [sets.forget, sets.unseen, sets.retain, sets.test, isApart ? sets.anyUnseen : undefined]
+    const total = all.reduce((n, examples) => n + (examples?.size ?? 0), 0)
+    let before = 0
+    const measured = async (examples: Examples): Promise<Outputs> => {
+      const outputs = await outputsOf(forward, examples, {
+        signal: options.signal,
+        onProgress: ({ done }) => options.onProgress?.({ done: before + done, total }),
+      })
+      before += examples.size
+      return outputs
+    }
+    const run = async (examples: Examples | undefined): Promise<Outputs | undefined> => examples && measured(examples)
+    const forget = await measured(sets.forget)
     const [unseen, retain, test] = [await run(sets.unseen), await run(sets.retain), await run(sets.test)]
-    const anyUnseen = sets.anyUnseen && sets.anyUnseen !== sets.test ? await run(sets.anyUnseen) : test
+    const anyUnseen = isApart ? await run(sets.anyUnseen) : test
     const answers: Answers = {
       forget,
       ...(unseen && { unseen }),

@@ -1,11 +1,13 @@
 import type { Dataset } from '../data/dataset.js'
 import { type Selector, select } from '../data/select.js'
-import type { Progress } from '../engine/in-order.js'
+import type { Progress, WorkOptions } from '../engine/in-order.js'
 import { LetheError } from '../errors.js'
 import { type Verdict, verdict } from '../evaluate/verdict/verdict.js'
 import { estimateImportance } from '../importance/estimate.js'
+import type { Importance } from '../importance/importance.js'
 import { checkStore, type Store, unseenIds } from '../importance/store.js'
 import { pick } from '../network/examples.js'
+import { chooseParameters, type ParameterChoice } from '../network/kinds.js'
 import { checkStrength, type Plan, planForgetting, type StrengthChoice } from '../unlearn/forget.js'
 import type { Task } from '../unlearn/target.js'
 import { type Judgement, judge } from './judge.js'
@@ -24,6 +26,8 @@ export interface ForgetOptions {
   /** Data to try strengths on where no training data is kept. */
   readonly probe?: Dataset
   readonly strength?: StrengthChoice
+  /** Which parameters may change; default all that the store has. */
+  readonly parameters?: ParameterChoice
   readonly signal?: AbortSignal
   /** Progress of each phase. */
   readonly onProgress?: (phase: Phase, progress: Progress) => void
@@ -57,18 +61,20 @@ export async function planRequest(workspace: Workspace, options: ForgetOptions):
     )
   }
   const task = taskOf(selectors)
-  const all = workspace.examples(data)
+  const all = workspace.examples(data, store.importance.settings.groupBy)
   const forgetIds = Array.from(rows, (row) => data.id(row))
   refuseUnseen(store, forgetIds)
   refuseVoid(options.strength, store.importance.count / rows.length)
+  const chosen = chooseParameters(network, options.parameters ?? {})
+  const known = only(store.importance, chosen)
   const forget = await estimateImportance(network, pool, pick(all, rows), {
     settings: store.importance.settings,
-    parameters: new Set(store.importance.sums.keys()),
+    parameters: new Set(known.sums.keys()),
     signal: options.signal,
     onProgress: (p) => options.onProgress?.('importance of the forget set', p),
   })
   const sameKind = (d: Dataset | undefined): Int32Array | undefined =>
-    d && task !== 'records' ? select(d, selectors, { seed, allowAll: true }) : undefined
+    d && task !== 'records' ? select(d, selectors, { seed, allowAll: true, allowNone: true }) : undefined
   const sets = requestSets({
     task,
     data: all,
@@ -77,7 +83,7 @@ export async function planRequest(workspace: Workspace, options: ForgetOptions):
     ...(probe && { probe: workspace.examples(probe), probeForgetRows: sameKind(probe) }),
   })
   const plan = await planForgetting(network, pool, {
-    all: store.importance,
+    all: known,
     forget,
     task,
     probes: sets.probes,
@@ -88,15 +94,25 @@ export async function planRequest(workspace: Workspace, options: ForgetOptions):
   return { task, subject: subjectOf(task, selectors, rows.length), plan, sets, forgetIds }
 }
 
+/** Importances of the chosen parameters alone. */
+function only(importance: Importance, chosen: ReadonlySet<string>): Importance {
+  return { ...importance, sums: new Map([...importance.sums].filter(([name]) => chosen.has(name))) }
+}
+
 /** The verdict on a planned request, with the numbers of the model before and after. */
 export async function judgeRequest(
   workspace: Workspace,
   { task, subject, plan, sets }: PlannedRequest,
-  options: { signal?: AbortSignal; retrained?: Judgement } = {},
+  options: { signal?: AbortSignal; retrained?: Judgement; onProgress?: ForgetOptions['onProgress'] } = {},
 ): Promise<{ before: Judgement; after: Judgement; verdict: Verdict }> {
   const { network, pool } = workspace
-  const before = await judge(network, pool, sets.judges, new Map(), options)
-  const after = await judge(network, pool, sets.judges, plan.changed, options)
+  const told = (part: number): WorkOptions => ({
+    signal: options.signal,
+    onProgress: ({ done, total }) =>
+      options.onProgress?.('evaluation', { done: part * total + done, total: 2 * total }),
+  })
+  const before = await judge(network, pool, sets.judges, new Map(), told(0))
+  const after = await judge(network, pool, sets.judges, plan.changed, told(1))
   return {
     before,
     after,

@@ -75,6 +75,10 @@ describe('a small classifier, from training to evaluation', () => {
     expect(seen).toMatchObject({ ready: true, classes, sha256: sha256('model.onnx'), problems: [] })
   })
 
+  it('has its gradients checked', async () => {
+    expect(await json('check', 'model.onnx', '--examples', '2')).toMatchObject({ isRight: true, model: 'model.onnx' })
+  })
+
   it('has a plan made that writes nothing', async () => {
     const before = readdirSync(folder).map((name) => [name, sha256(name)])
     const plan = await json<{ forgetCount: number; ratio: number; trials: unknown[] }>(
@@ -102,16 +106,23 @@ describe('a small classifier, from training to evaluation', () => {
       inputs: {
         model: { name: 'model.onnx', sha256: sha256('model.onnx') },
         store: { name: 'store.safetensors', sha256: sha256('store.safetensors') },
+        data: { name: 'train.npz', count: 400 },
         forget: { count: 100, selectors: ['class=1'] },
       },
       outputs: { model: { name: 'forgotten.onnx', sha256: sha256('forgotten.onnx') } },
+      settings: {
+        forget: ['class=1'],
+        strength: { kind: 'auto' },
+        estimator: { estimator: 'exact' },
+        preprocessing: {},
+      },
       evaluation: { before: forgotten.before, after: forgotten.after },
     })
   })
 
   it('is evaluated from its file with the numbers that forget has told', async () => {
     const { models } = await json<Evaluated>(
-      ...['evaluate', ...base, '--test', 'test.npz', '--also', 'forgotten.onnx', '-f', 'class=1'],
+      ...['evaluate', ...base, '-m', 'forgotten.onnx', '--test', 'test.npz', '-f', 'class=1'],
     )
     expect(models.map(({ name }) => name)).toEqual(['model.onnx', 'forgotten.onnx'])
     for (const [i, told] of [forgotten.before, forgotten.after].entries()) {
@@ -129,6 +140,13 @@ describe('a small classifier, from training to evaluation', () => {
     const text = await good(folder, ['evaluate', ...base, '--test', 'test.npz', '-f', 'class=1'])
     expect(text).toMatch(/^accuracy on test data\s+model\.onnx\s+records$/m)
     expect(text).toMatch(/^accuracy, forget set\s+\d/m)
+  })
+})
+
+describe('--quiet', () => {
+  it('leaves nothing on stderr of a command that goes well', async () => {
+    const { code, stderr } = await lethe(folder, ['evaluate', ...base, '-f', 'class=1', '--quiet'])
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
   })
 })
 

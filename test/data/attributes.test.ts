@@ -30,6 +30,13 @@ describe('attributes from a CSV', () => {
     ])
   })
 
+  it('of other records alone leave the data as it is where that is allowed, and only there', () => {
+    const csv = 'id,place\nother,a\n'
+    expect(withAttributes(data, csv, 'a.csv', { ifAny: true })).toBe(data)
+    expect(() => withAttributes(data, csv, 'a.csv')).toThrow(/no row of record "r0"/)
+    expect(() => withAttributes(data, `${csv}r1,b\n`, 'a.csv', { ifAny: true })).toThrow(/no row of record "r0"/)
+  })
+
   it.each([
     { csv: '', says: /must name the column id/ },
     { csv: 'name,place\n', says: /must name the column id/ },

@@ -70,6 +70,17 @@ describe('select', () => {
     expect(() => rows(...texts)).toThrow(expect.objectContaining({ code, message: expect.stringMatching(says) }))
   })
 
+  it.each([
+    { texts: ['class=fox'], left: [] },
+    { texts: ['class=bee,fox'], left: where((i) => i % 3 === 1) },
+    { texts: ['person=p9'], left: [] },
+    { texts: ['person=p9,p3'], left: where((i) => i % 5 === 3) },
+    { texts: ['source=x'], left: [] },
+    { texts: ['label=7'], left: [] },
+  ])('$texts: takes what there is where that may be nothing', ({ texts, left }) => {
+    expect([...select(data, texts.map(selector), { allowNone: true })]).toEqual(left)
+  })
+
   it('accepts all records where that is allowed', () => {
     expect(select(data, [selector('class=ant,bee,cow')], { allowAll: true })).toHaveLength(30)
     expect(select(data, [], { allowAll: true })).toHaveLength(30)

@@ -1,83 +1,49 @@
-import { select } from '../../data/select.js'
+import { access } from 'node:fs/promises'
+import { basename } from 'node:path'
+import type { Dataset } from '../../data/dataset.js'
+import { type Selector, select } from '../../data/select.js'
 import { LetheError } from '../../errors.js'
 import { metrics } from '../../evaluate/metrics/index.js'
+import type { MetricRow } from '../../evaluate/metrics/metric.js'
+import { readFault } from '../../files/fault.js'
 import { openForward } from '../../network/forward.js'
 import { type Judgement, judge, outputsOf } from '../../workspace/judge.js'
 import { taskOf } from '../../workspace/request.js'
-import { requestSets } from '../../workspace/sets.js'
+import { type RequestSets, requestSets } from '../../workspace/sets.js'
+import type { Workspace } from '../../workspace/workspace-node.js'
 import type { Verb } from '../command.js'
 import { factRows } from '../facts-text.js'
-import { collect, dataOptions, forgetOptions, modelOptions } from '../options.js'
-import { openData, openModel, selectorsOf, settingsOf } from '../session.js'
-import { percent, table } from '../terminal.js'
+import { dataOptions, forgetOptions, modelsOptions } from '../options.js'
+import { listOf, type Options, openData, openModel, selectorsOf, settingsOf } from '../session.js'
+import { percent, type Terminal, table } from '../terminal.js'
 
 /** `lethe evaluate`: accuracies and membership attacks of one or more models on the same data. */
 export const evaluate: Verb = {
   name: 'evaluate',
   summary: 'measure models on forget, retained and unseen data, with two membership attacks',
-  configure: (program) =>
-    forgetOptions(dataOptions(modelOptions(program))).option(
-      '--also <file>',
-      'another model to measure beside --model; repeat for more',
-      collect,
-      [],
-    ),
+  configure: (program) => forgetOptions(dataOptions(modelsOptions(program))),
   async run(options, _, terminal) {
-    const settings = await settingsOf(options)
+    const given = listOf(options.model)
+    const settings = await settingsOf({ ...options, model: given[0] })
+    const models = settings.model === undefined ? [] : [settings.model, ...given.slice(1)]
+    if (models.length === 0)
+      throw new LetheError('usage', '--model is missing; add it to the command or to lethe.json.')
+    // A misspelt second name is told before the first model is measured.
+    for (const model of models) await checkReadable(model)
     const { data, test } = await openData(settings)
-    const hasForget = Array.isArray(options.forget) && options.forget.length > 0
-    const selectors = hasForget ? (await selectorsOf(options)).selectors : undefined
-    const seed = Number(options.seed ?? 0)
-    const results: { name: string; judgement: Judgement | undefined; classes: string[][]; overall: unknown }[] = []
-    for (const model of [settings.model, ...(options.also as string[])]) {
-      if (!model) throw new LetheError('usage', '--model is missing; add it to the command or to lethe.json.')
+    const request = await requestOf(options, data, test)
+    const results: Measured[] = []
+    for (const model of models) {
       const workspace = await openModel({ ...settings, model }, data)
       try {
-        const { network, pool } = workspace
-        const examples = workspace.examples(data)
-        const unseen = test && workspace.examples(test)
-        const forward = await openForward(network, pool)
-        const measured = unseen ?? examples
-        const outputs = await outputsOf(forward, measured, {
-          signal: terminal.signal,
-          onProgress: terminal.progress(model),
-        })
-        await forward.release()
-        const overall = Object.fromEntries(metrics.map((m) => [m.name, m.measure(outputs)]))
-        const named = data.classes
-        const classes = (overall['class-accuracy'] ?? []).map((r) => [
-          typeof r.of === 'number' ? (named?.[r.of] ?? String(r.of)) : 'all',
-          percent(r.value),
-          String(r.n),
-        ])
-        classes.push(...(overall.accuracy ?? []).map((r) => ['all', percent(r.value, 2), String(r.n)]))
-        const sets =
-          selectors &&
-          requestSets({
-            task: taskOf(selectors),
-            data: examples,
-            forgetRows: select(data, selectors, { seed }),
-            ...(unseen &&
-              test && {
-                test: unseen,
-                ...(taskOf(selectors) !== 'records' && {
-                  testForgetRows: select(test, selectors, { seed, allowAll: true }),
-                }),
-              }),
-          })
-        const judgement = sets && (await judge(network, pool, sets.judges, new Map(), { signal: terminal.signal }))
-        results.push({ name: model, judgement, classes, overall })
+        results.push({ name: model, ...(await measure(workspace, request, terminal)) })
       } finally {
         await workspace.close()
       }
     }
     const of = test ? 'test data' : 'data'
-    const first = results[0]!
-    const perClass = table(
-      [`accuracy on ${of}`, ...results.map((r) => r.name), 'records'],
-      first.classes.map((row, i) => [row[0]!, ...results.map((r) => r.classes[i]?.[1] ?? '–'), row[2]!]),
-    )
     const judged = results.flatMap((r) => (r.judgement ? [[r.name, r.judgement] as const] : []))
+    const perClass = classTable(of, results, (test ?? data).classes)
     return {
       json: {
         data: of,
@@ -91,4 +57,87 @@ export const evaluate: Verb = {
       text: judged.length > 0 ? `${perClass}\n\n${factRows(judged)}` : perClass,
     }
   },
+}
+
+async function checkReadable(path: string): Promise<void> {
+  await access(path).catch((error: unknown) => {
+    throw readFault(error, path)
+  })
+}
+
+interface Measured {
+  readonly name: string
+  readonly overall: Readonly<Record<string, readonly MetricRow[]>>
+  readonly judgement: Judgement | undefined
+}
+
+/** What is measured: the data, and what is forgotten where that is named. */
+interface Request {
+  readonly data: Dataset
+  readonly test: Dataset | undefined
+  readonly selectors: readonly Selector[] | undefined
+  readonly seed: number
+}
+
+async function requestOf(options: Options, data: Dataset, test: Dataset | undefined): Promise<Request> {
+  const isNamed = listOf(options.forget).length > 0
+  const selectors = isNamed ? (await selectorsOf(options)).selectors : undefined
+  return { data, test, selectors, seed: Number(options.seed ?? 0) }
+}
+
+/** Every metric on the test data (the data where there is none), and the judging sets of the request. */
+async function measure(
+  workspace: Workspace,
+  request: Request,
+  { signal, progress }: Terminal,
+): Promise<Omit<Measured, 'name'>> {
+  const { network, pool, file } = workspace
+  const name = basename(file.path)
+  const sets = judgingSets(workspace, request)
+  const forward = await openForward(network, pool)
+  try {
+    const outputs = await outputsOf(forward, workspace.examples(request.test ?? request.data), {
+      signal,
+      onProgress: progress(name),
+    })
+    const overall = Object.fromEntries(metrics.map((m) => [m.name, m.measure(outputs)]))
+    const onProgress = progress(`${name}, by set`)
+    const judgement = sets && (await judge(network, pool, sets, new Map(), { signal, onProgress }))
+    return { overall, judgement }
+  } finally {
+    await forward.release()
+  }
+}
+
+function judgingSets(
+  workspace: Workspace,
+  { data, test, selectors, seed }: Request,
+): RequestSets['judges'] | undefined {
+  if (!selectors) return undefined
+  const task = taskOf(selectors)
+  const sameKind = test && task !== 'records' && select(test, selectors, { seed, allowAll: true, allowNone: true })
+  return requestSets({
+    task,
+    data: workspace.examples(data),
+    forgetRows: select(data, selectors, { seed, allowAll: true }),
+    ...(test && { test: workspace.examples(test) }),
+    ...(sameKind && { testForgetRows: sameKind }),
+  }).judges
+}
+
+/** Accuracy of each class and of all, a column a model. */
+function classTable(of: string, results: readonly Measured[], classes: readonly string[] | undefined): string {
+  const rowsOf = ({ overall }: Measured): string[][] => [
+    ...(overall['class-accuracy'] ?? []).map((r) => [
+      typeof r.of === 'number' ? (classes?.[r.of] ?? String(r.of)) : 'all',
+      percent(r.value),
+      String(r.n),
+    ]),
+    ...(overall.accuracy ?? []).map((r) => ['all', percent(r.value, 2), String(r.n)]),
+  ]
+  const columns = results.map(rowsOf)
+  return table(
+    [`accuracy on ${of}`, ...results.map((r) => r.name), 'records'],
+    columns[0]!.map((row, i) => [row[0]!, ...columns.map((rows) => rows[i]?.[1] ?? '–'), row[2]!]),
+  )
 }

@@ -1,18 +1,20 @@
 import { stat } from 'node:fs/promises'
 import { availableParallelism, cpus } from 'node:os'
 import { basename } from 'node:path'
-import { idsText, makeRecord, type RunRecord, recordText } from '../../evidence/record.js'
-import { writeFileAtomic } from '../../files/atomic-node.js'
+import type { Dataset } from '../../data/dataset.js'
+import { idsText, makeRecord, type RecordSetEntry, type RunRecord, recordText } from '../../evidence/record.js'
+import { writeFilesAtomic } from '../../files/atomic-node.js'
 import { sha256Hex } from '../../files/digest-node.js'
 import { version } from '../../version.js'
-import { saveModel } from '../../workspace/model-node.js'
+import { modelBytes } from '../../workspace/model-node.js'
 import { judgeRequest, type PlannedRequest, planRequest } from '../../workspace/request.js'
 import type { Workspace } from '../../workspace/workspace-node.js'
 import type { Verb } from '../command.js'
 import { factRows } from '../facts-text.js'
 import { dataOptions, forgetOptions, modelOptions, required, strengthOptions } from '../options.js'
 import { headline, planJson } from '../plan-text.js'
-import { openData, openModel, openStore, preprocessingOf, selectorsOf, settingsOf, strengthOf } from '../session.js'
+import { checkOutput, openRequest, settingsOf } from '../session.js'
+import { count, wrapped } from '../terminal.js'
 
 /** `lethe forget`: the model that has forgotten, an honest verdict, and the record of everything that went in and came out. */
 export const forget: Verb = {
@@ -24,90 +26,86 @@ export const forget: Verb = {
       'model to write (.onnx); the record is written beside it as <file>.json',
     ),
   async run(options, _, terminal) {
-    const settings = await settingsOf(options)
     const out = required(options, 'out', '--out')
-    const strength = strengthOf(options, terminal)
-    const { texts, selectors } = await selectorsOf(options)
-    const { path: storePath, store, bytes } = await openStore(options)
-    terminal.say(
-      `forgetting ${texts.join(' ')} with the importances of ${store.importance.count.toLocaleString('en-US')} examples (${store.importance.settings.estimator})`,
-    )
-    const { data, test, probe } = await openData(settings)
-    const workspace = await openModel(settings, data, preprocessingOf(settings, store))
+    const recordPath = `${out}.json`
+    const { model, attributes } = await settingsOf(options)
+    for (const path of [out, recordPath])
+      await checkOutput(path, [model, options.importance, options.config, 'lethe.json', attributes].filter(isText))
+    const { workspace, request, texts, store } = await openRequest(options, terminal)
     try {
-      const bars = new Map<string, ReturnType<typeof terminal.progress>>()
-      const request = await planRequest(workspace, {
-        store,
-        data,
-        selectors,
-        seed: Number(options.seed ?? 0),
-        test,
-        probe,
-        strength,
-        signal: terminal.signal,
-        onProgress(phase, at) {
-          const bar = bars.get(phase) ?? terminal.progress(phase, phase === 'strengths' ? 'strengths' : 'examples')
-          bars.set(phase, bar)
-          bar(at)
-        },
-      })
-      if (request.plan.floor === 'not checked')
+      const { count: size, settings } = request.store.importance
+      terminal.say(
+        `forgetting ${texts.join(' ')} with the importances of ${count(size)} examples (${settings.estimator})`,
+      )
+      const planned = await planRequest(workspace, request)
+      if (planned.plan.floor === 'not checked')
         terminal.warn('no retained data and no --probe: the floor is not checked.')
-      if (request.task === 'records' && !request.sets.judges.unseen)
+      if (planned.task === 'records' && !planned.sets.judges.unseen)
         terminal.warn('no --test data: whether the records can still be told from unseen ones is not measured.')
-      const judged = await judgeRequest(workspace, request, { signal: terminal.signal })
-      const digest = await saveModel(workspace.file, request.plan.changed, out)
-      const record = makeRecord({
-        ...(await environment()),
-        command: 'forget',
-        settings: {
-          forget: [...texts],
-          seed: Number(options.seed ?? 0),
-          strength: JSON.parse(JSON.stringify(strength)),
-          estimator: JSON.parse(JSON.stringify(store.importance.settings)),
-          keep: request.plan.keep,
-        },
-        inputs: {
-          model: {
-            name: basename(workspace.file.path),
-            ...(await fileFacts(workspace.file.path)),
-            sha256: workspace.file.digest,
+      const judged = await judgeRequest(workspace, planned, request)
+      const bytes = modelBytes(workspace.file, planned.plan.changed)
+      const record = recordText(
+        makeRecord({
+          ...environment(),
+          command: 'forget',
+          settings: {
+            forget: [...texts],
+            seed: request.seed ?? 0,
+            strength: plainJson(request.strength),
+            estimator: plainJson(settings),
+            preprocessing: plainJson(workspace.preprocessing),
+            output: workspace.network.loss.output,
+            keep: planned.plan.keep,
           },
-          store: { name: basename(storePath), sizeBytes: bytes.byteLength, sha256: sha256Hex(bytes) },
-          forget: {
-            count: request.forgetIds.length,
-            idsSha256: sha256Hex(idsText(request.forgetIds)),
-            selectors: [...texts],
+          inputs: {
+            model: {
+              name: basename(workspace.file.path),
+              sizeBytes: (await stat(workspace.file.path)).size,
+              sha256: workspace.file.digest,
+            },
+            store: { name: basename(store.path), sizeBytes: store.bytes.byteLength, sha256: sha256Hex(store.bytes) },
+            data: recordsOf(request.data),
+            ...(request.probe && { probe: recordsOf(request.probe) }),
+            forget: {
+              count: planned.forgetIds.length,
+              idsSha256: sha256Hex(idsText(planned.forgetIds)),
+              selectors: [...texts],
+            },
           },
-        },
-        outputs: { model: { name: basename(out), ...(await fileFacts(out)), sha256: digest } },
-        strength: strengthEntry(request, strength.kind),
-        evaluation: JSON.parse(JSON.stringify({ before: judged.before.facts, after: judged.after.facts })),
-        verdict: JSON.parse(JSON.stringify(judged.verdict)),
-        software: softwareOf(workspace),
-      })
-      await writeFileAtomic(`${out}.json`, recordText(record))
+          outputs: { model: { name: basename(out), sizeBytes: bytes.byteLength, sha256: sha256Hex(bytes) } },
+          strength: strengthEntry(planned, request.strength?.kind),
+          evaluation: plainJson({ before: judged.before.facts, after: judged.after.facts }),
+          verdict: plainJson(judged.verdict) as RunRecord['verdict'],
+          software: softwareOf(workspace),
+        }),
+      )
+      // The record first: no model is ever without its record, and a record without its model is told by the digest in it.
+      await writeFilesAtomic([
+        { path: recordPath, content: record },
+        { path: out, content: bytes },
+      ])
       return {
         json: {
           out,
-          record: `${out}.json`,
-          plan: planJson(request),
+          record: recordPath,
+          sha256: sha256Hex(bytes),
+          plan: planJson(planned),
           verdict: judged.verdict,
           before: judged.before.facts,
           after: judged.after.facts,
         },
         text: [
-          headline(request),
+          headline(planned),
           '',
           factRows([
             ['before', judged.before],
             ['after', judged.after],
           ]),
           '',
-          `verdict: ${judged.verdict.state}. ${judged.verdict.sentence}`,
-          ...judged.verdict.advice.map((a) => `  → ${a}`),
+          wrapped(`verdict: ${judged.verdict.state}. ${judged.verdict.sentence}`),
+          ...judged.verdict.advice.map((a) => wrapped(`→ ${a}`, '  ')),
           '',
-          `${out}  and its record ${out}.json`,
+          `${out}  and its record ${recordPath}`,
         ].join('\n'),
       }
     } finally {
@@ -116,11 +114,20 @@ export const forget: Verb = {
   },
 }
 
-async function fileFacts(path: string): Promise<{ sizeBytes: number }> {
-  return { sizeBytes: (await stat(path)).size }
+const isText = (value: unknown): value is string => typeof value === 'string'
+
+/** A value as JSON keeps it: members that are undefined left out. */
+function plainJson(value: unknown): RunRecord['settings'][string] {
+  return JSON.parse(JSON.stringify(value ?? null)) as RunRecord['settings'][string]
 }
 
-async function environment(): Promise<Pick<RunRecord, 'lethe' | 'when' | 'platform'>> {
+/** A data set in the record: its name, and the digest of its ids. */
+function recordsOf(data: Dataset): RecordSetEntry {
+  const ids = Array.from({ length: data.size }, (_, i) => data.id(i))
+  return { name: data.name, count: data.size, idsSha256: sha256Hex(idsText(ids)) }
+}
+
+function environment(): Pick<RunRecord, 'lethe' | 'when' | 'platform'> {
   return {
     lethe: version,
     when: new Date().toISOString(),
@@ -137,7 +144,7 @@ function softwareOf({ pool }: Workspace): Record<string, string> {
   return { lethe: version, node: process.versions.node, [pool.engine.name]: pool.engine.version }
 }
 
-function strengthEntry({ plan }: PlannedRequest, kind: string): RunRecord['strength'] {
+function strengthEntry({ plan }: PlannedRequest, kind = 'auto'): RunRecord['strength'] {
   return {
     method: 'ssd',
     chosen: kind === 'auto' ? 'found' : 'fixed',

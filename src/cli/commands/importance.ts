@@ -2,16 +2,20 @@ import { digestDataset } from '../../data/digest-node.js'
 import { select } from '../../data/select.js'
 import { readSelectors } from '../../data/select-node.js'
 import { subset } from '../../data/split.js'
+import { LetheError } from '../../errors.js'
 import { writeFileAtomic } from '../../files/atomic-node.js'
 import { openCheckpoint } from '../../files/checkpoint-node.js'
+import { sha256Hex } from '../../files/digest-node.js'
 import { estimateImportance, needsOneByOne } from '../../importance/estimate.js'
+import type { EstimatorSettings } from '../../importance/estimators/estimator.js'
 import { estimators, findEstimator } from '../../importance/estimators/index.js'
 import { hashIds, writeStore } from '../../importance/store.js'
+import type { Examples } from '../../network/examples.js'
 import { version } from '../../version.js'
 import type { Verb } from '../command.js'
-import { collect, dataOptions, modelOptions, required, wholeNumber } from '../options.js'
-import { openData, openModel, settingsOf } from '../session.js'
-import { count, duration } from '../terminal.js'
+import { collect, dataOptions, fromOne, modelOptions, oneOf, required } from '../options.js'
+import { checkOutput, listOf, type Options, openData, openModel, settingsOf } from '../session.js'
+import { count, duration, significant } from '../terminal.js'
 
 /** `lethe importance`: the importances of all training data, once; every later request uses them. */
 export const importance: Verb = {
@@ -21,36 +25,46 @@ export const importance: Verb = {
     dataOptions(modelOptions(program))
       .option('-o, --out <file>', 'store to write (.safetensors)')
       .option('--estimator <name>', `${estimators.map((e) => `${e.name}: ${e.summary}`).join('; ')}`, 'exact')
-      .option('--group-size <n>', 'examples a group (grouped, default 512)', wholeNumber)
-      .option('--batch-size <n>', 'examples a batch (batch-mean, default 64)', wholeNumber)
-      .option('--order <name>', 'order that batches are cut from: data or label (batch-mean)', 'data')
-      .option('--where <selector>', 'only these records: class=3, ATTRIBUTE=VALUE; repeat to unite', collect, []),
+      .option('--group-size <n>', 'examples a group (grouped, default 512)', fromOne)
+      .option('--group-by <attribute>', 'attribute kept apart beside the label, such as person (grouped)')
+      .option('--batch-size <n>', 'examples a batch (batch-mean, default 64)', fromOne)
+      .option(
+        '--order <name>',
+        'order that batches are cut from: data (default) or label (batch-mean)',
+        oneOf('data', 'label'),
+      )
+      .option('--where <selector>', 'only these records: class=3, ATTRIBUTE=VALUE; repeat to unite', collect),
   async run(options, _, terminal) {
     const settings = await settingsOf(options)
     const out = required(options, 'out', '--out')
-    const { data: whole } = await openData(settings)
-    const where = await readSelectors(options.where as string[])
-    const data = where.length > 0 ? subset(whole, select(whole, where, { allowAll: true })) : whole
-    const chosen = {
-      estimator: String(options.estimator),
-      ...(options.groupSize !== undefined && { groupSize: Number(options.groupSize) }),
-      order: options.order === 'label' ? ('label' as const) : ('data' as const),
-      ...(options.batchSize !== undefined && { batchSize: Number(options.batchSize) }),
-    }
+    await checkOutput(out, [settings.model, settings.data, settings.attributes])
+    const chosen = estimatorOf(options)
     const estimator = findEstimator(chosen.estimator).settle(chosen)
+    const { data: whole } = await openData(settings)
+    const where = await readSelectors(listOf(options.where))
+    const data = where.length > 0 ? subset(whole, select(whole, where, { allowAll: true })) : whole
     const workspace = await openModel(settings, data)
     try {
       const { network, pool, file } = workspace
-      if (chosen.estimator === 'exact' && (await needsOneByOne(network))) {
+      if (estimator.estimator === 'exact' && (await needsOneByOne(network))) {
         terminal.warn(
           'the batch axis of this model cannot be followed everywhere: one example a run, exact but slower.',
         )
       }
-      const examples = workspace.examples(data)
+      const examples = workspace.examples(data, estimator.groupBy)
       const digest = await digestWith(data, terminal.progress('reading data', 'records'))
       const checkpoint = openCheckpoint(
         `${out}.part`,
-        JSON.stringify([file.digest, digest, estimator, workspace.preprocessing, version]),
+        JSON.stringify([
+          file.digest,
+          network.loss,
+          digest,
+          groupsDigest(examples),
+          estimator,
+          workspace.preprocessing,
+          settings.inputs ?? {},
+          version,
+        ]),
       )
       const begin = Date.now()
       const result = await estimateImportance(network, pool, examples, {
@@ -83,12 +97,34 @@ export const importance: Verb = {
           seconds,
           facts,
         },
-        text: `${out}  ${count(result.count)} examples, ${result.sums.size} parameter tensors, ${estimator.estimator}, mean loss ${(result.lossSum / result.count).toFixed(4)}, ${duration(seconds)}`,
+        text: `${out}  ${count(result.count)} examples, ${result.sums.size} parameter tensors, ${estimator.estimator}, mean loss ${significant(result.lossSum / result.count)}, ${duration(seconds)}`,
       }
     } finally {
       await workspace.close()
     }
   },
+}
+
+/** Flags of the estimators, each of one alone. */
+const flagsOf = [
+  ['groupSize', '--group-size', 'grouped'],
+  ['groupBy', '--group-by', 'grouped'],
+  ['batchSize', '--batch-size', 'batch-mean'],
+  ['order', '--order', 'batch-mean'],
+] as const
+
+/** Settings of the flags. Throws `usage` for a flag of another estimator. */
+function estimatorOf(options: Options): EstimatorSettings {
+  const estimator = String(options.estimator)
+  const given = flagsOf.filter(([name]) => options[name] !== undefined)
+  const foreign = given.find(([, , owner]) => owner !== estimator)
+  if (foreign) throw new LetheError('usage', `${foreign[1]} is for --estimator ${foreign[2]}, not ${estimator}.`)
+  return { estimator, ...Object.fromEntries(given.map(([name]) => [name, options[name]])) }
+}
+
+/** Attributes are no part of the data's digest: what the groups are made of is added where it decides them. */
+function groupsDigest({ group, size }: Examples): string | undefined {
+  return group && sha256Hex(JSON.stringify(Array.from({ length: size }, (_, row) => group(row))))
 }
 
 async function digestWith(

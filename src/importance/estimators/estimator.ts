@@ -5,6 +5,8 @@ export interface EstimatorSettings {
   readonly estimator: string
   /** Examples a group (`grouped`). */
   readonly groupSize?: number
+  /** Attribute whose values are kept apart beside the label (`grouped`): a person's records are then grouped by themselves. */
+  readonly groupBy?: string
   /** Examples a batch (`batch-mean`). */
   readonly batchSize?: number
   /** Order that batches are cut from (`batch-mean`): that of the data, or class after class. */

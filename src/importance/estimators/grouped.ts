@@ -9,7 +9,8 @@ const defaultGroupSize = 512
  * a hash of the ids, so that the order of the data plays no part. G = 1 is `exact`. The groups of a label are made as
  * equal as possible, for which I is the plain mean over groups of the design.
  *
- * A whole class forms the same groups in D_f as in D: its sum is then exactly a part of the sum over D.
+ * With `groupBy` the examples of each value of an attribute (a person) are groups of their own within the label.
+ * A whole class (with `groupBy`, a whole value) forms the same groups in D_f as in D: its sum is then exactly a part of the sum over D.
  */
 export const grouped: Estimator = {
   name: 'grouped',
@@ -17,14 +18,16 @@ export const grouped: Estimator = {
     'squared mean gradient of groups of one label; the better selection for whole classes, at the price of a plain pass',
   form: 'sum',
   isAdditive: true,
-  settle({ groupSize = defaultGroupSize }) {
+  settle({ groupSize = defaultGroupSize, groupBy }) {
     if (!Number.isInteger(groupSize) || groupSize < 1) {
       throw new LetheError('usage', `--group-size must be a whole number from 1, got ${groupSize}.`)
     }
-    return { estimator: 'grouped', groupSize }
+    return { estimator: 'grouped', groupSize, ...(groupBy !== undefined && { groupBy }) }
   },
   units: (count) => count,
-  plan(examples, { groupSize = defaultGroupSize }) {
+  plan(examples, { groupSize = defaultGroupSize, groupBy }) {
+    if (groupBy !== undefined && !examples.group)
+      throw new LetheError('internal', `The examples do not tell their ${groupBy}, which they are to be grouped by.`)
     const families = new Map<string, { row: number; key: bigint }[]>()
     for (let row = 0; row < examples.size; row++) {
       const family = `${String(examples.labels[row]).padStart(9, '0')}/${examples.group?.(row) ?? ''}`
