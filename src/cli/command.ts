@@ -5,6 +5,8 @@ import type { Terminal } from './terminal.js'
 export interface Outcome {
   readonly json: unknown
   readonly text: string
+  /** What was asked was done, and what it found is bad: exit 1. */
+  readonly isBad?: boolean
 }
 
 /** One verb: its flags, and what it does. A file in `commands/`, a row in its table. */

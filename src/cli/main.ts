@@ -79,6 +79,7 @@ async function addVerb(program: Command, listed: ListedVerb, isNamed: boolean, s
       const options = command.opts<Record<string, unknown>>()
       const terminal = createTerminal(process.stderr, { signal, quiet: options.quiet === true })
       const outcome = await verb.run(options, command.args, terminal)
+      if (outcome.isBad) process.exitCode = exit.failure
       process.stdout.write(options.json ? `${JSON.stringify(outcome.json, null, 2)}\n` : `${outcome.text}\n`)
     })
 }
@@ -115,4 +116,5 @@ function report(error: unknown, debug: boolean): number {
   return code === 'usage' ? exit.usage : exit.failure
 }
 
-process.exitCode = await main(process.argv.slice(2))
+const code = await main(process.argv.slice(2))
+if (code !== 0) process.exitCode = code

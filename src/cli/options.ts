@@ -63,6 +63,12 @@ export function strengthOptions(program: Command): Command {
       'largest fall of retain accuracy --auto allows, 0.01 is one point (default 0.01; 0.005 for records)',
       positive,
     )
+    .option(
+      '--only <pattern>',
+      'dampen these parameters alone: a name, layer4.*, norm, bias, embedding; repeat',
+      collect,
+    )
+    .option('--except <pattern>', 'leave these parameters as they are; repeat', collect)
     .optionsGroup('Options:')
 }
 

@@ -219,6 +219,8 @@ export interface OpenedRequest {
   readonly store: { readonly path: string; readonly bytes: Uint8Array }
 }
 
+const patterns = (value: unknown): string[] => (Array.isArray(value) ? value.map(String) : [])
+
 /** Opens what `plan` and `forget` stand on: store, selectors, strength, data and model. */
 export async function openRequest(options: Options, terminal: Terminal): Promise<OpenedRequest> {
   const settings = await settingsOf(options)
@@ -236,6 +238,7 @@ export async function openRequest(options: Options, terminal: Terminal): Promise
     test,
     probe,
     strength,
+    parameters: { only: patterns(options.only), except: patterns(options.except) },
     signal: terminal.signal,
     onProgress(phase, at) {
       tell(phase, at, phase === 'strengths' ? 'strengths' : 'examples')

@@ -75,6 +75,15 @@ describe('a small classifier, from training to evaluation', () => {
     expect(seen).toMatchObject({ ready: true, classes, sha256: sha256('model.onnx'), problems: [] })
   })
 
+  it('changes the chosen parameters alone', async () => {
+    interface Planned {
+      readonly layers: readonly { readonly name: string }[]
+    }
+    const planned = await json<Planned>('plan', ...request, '-f', 'class=1', '--only', '*.weight', '--except', 'head.*')
+    expect(planned.layers.length).toBeGreaterThan(0)
+    for (const { name } of planned.layers) expect(name).toMatch(/^(?!head\.).*\.weight$/)
+  })
+
   it('has its gradients checked', async () => {
     expect(await json('check', 'model.onnx', '--examples', '2')).toMatchObject({ isRight: true, model: 'model.onnx' })
   })

@@ -32,7 +32,11 @@ export const check: Verb = {
         onProgress: terminal.progress('checking', 'parameters'),
       })
       const on = settings.data ? 'records of the data' : 'random inputs (give --data for real ones)'
-      return { json: { model: settings.model, ...report, tolerance }, text: describe(report, on) }
+      return {
+        json: { model: settings.model, ...report, tolerance },
+        text: describe(report, on),
+        isBad: !report.isRight,
+      }
     } finally {
       await close()
     }

@@ -56,6 +56,7 @@ export const forget: Verb = {
             preprocessing: plainJson(workspace.preprocessing),
             output: workspace.network.loss.output,
             keep: planned.plan.keep,
+            parameters: plainJson(request.parameters ?? {}),
           },
           inputs: {
             model: {

@@ -8,7 +8,7 @@ import { version } from '../../version.js'
 import { trainClassifier } from '../../workspace/train.js'
 import type { Verb } from '../command.js'
 import { dataOptions, positive, required, wholeNumber } from '../options.js'
-import { openData, settingsOf } from '../session.js'
+import { checkOutput, openData, settingsOf } from '../session.js'
 import { percent } from '../terminal.js'
 
 /** `lethe train`: a classifier from scratch, as an ONNX graph built and trained here. */
@@ -35,6 +35,7 @@ export const train: Verb = {
   async run(options, _, terminal) {
     const settings = await settingsOf(options)
     const out = required(options, 'out', '--out')
+    await checkOutput(out, [settings.data, settings.test])
     const { data, test } = await openData(settings)
     const { seed, epochs, batchSize, momentum, weightDecay } = options as Record<string, number>
     const arch = String(options.arch)
