@@ -77,7 +77,12 @@ export async function planForgetting(network: Network, pool: Pool, request: Forg
   try {
     const bench = await openBench(forward, weights, shares, request)
     const keep = (strength.kind === 'auto' ? strength.keep : undefined) ?? defaultKeep(request.task)
-    const target = targetOf(request.task, network.classes, request.probes.unseen && bench.before.unseen)
+    const target = targetOf(
+      request.task,
+      network.classes,
+      request.probes.unseen && bench.before.unseen,
+      bench.before.forget,
+    )
     const result: SearchResult =
       strength.kind === 'auto'
         ? await findStrength({

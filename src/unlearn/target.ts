@@ -1,5 +1,5 @@
-import { wilson } from '../evaluate/estimate.js'
-import type { Target, Trial } from './trial.js'
+import { type Estimate, wilson } from '../evaluate/estimate.js'
+import type { ProbeScore, Target, Trial } from './trial.js'
 
 export type Task = 'class' | 'attribute' | 'records'
 
@@ -17,9 +17,14 @@ const classAccuracy = 0.002
  *
  * A whole class: a model never trained on it does not name it, so accuracy 0. A sub-class (attribute): what the model does with
  * comparable unseen members, where such a reference is given; clearly no better than chance, 1/K, otherwise. Records: the mean loss of comparable
- * unseen data, neither lower nor higher; without a reference no strength can be said to reach it.
+ * unseen data, neither lower nor higher; without such a reference the least that shows: accuracy clearly below what it was.
  */
-export function targetOf(task: Task, classes: number, reference: UnseenReference | undefined): Target {
+export function targetOf(
+  task: Task,
+  classes: number,
+  reference: UnseenReference | undefined,
+  before: ProbeScore,
+): Target {
   if (task === 'class') {
     return {
       description: `accuracy on the forgotten class at most ${classAccuracy * 100} %`,
@@ -28,13 +33,7 @@ export function targetOf(task: Task, classes: number, reference: UnseenReference
     }
   }
   if (task === 'attribute') return reference ? likeUnseen(reference.accuracy) : noBetterThanChance(1 / classes)
-  if (reference === undefined) {
-    return {
-      description: 'no comparable unseen data was given: nothing to aim at',
-      distance: (t) => 1 / (1 + t.forget.loss),
-      isPast: () => false,
-    }
-  }
+  if (reference === undefined) return clearlyLess(before)
   const tolerance = 0.1 * reference.loss
   const above = (t: Trial): number => t.forget.loss - (t.unseen?.loss ?? reference.loss)
   return {
@@ -54,8 +53,7 @@ function likeUnseen(accuracy: number): Target {
 
 /** Clearly so: the upper end of the accuracy's 95 % interval, not the accuracy itself; or no right answer at all. */
 function noBetterThanChance(chance: number): Target {
-  const distance = ({ forget: { accuracy, size } }: Trial): number =>
-    accuracy === 0 ? 0 : wilson(Math.round(accuracy * size), size).high - chance
+  const distance = ({ forget }: Trial): number => (forget.accuracy === 0 ? 0 : interval(forget).high - chance)
   return {
     description: `accuracy on the forget set clearly no better than chance (${percent(chance)}); no comparable unseen data was given`,
     distance,
@@ -63,4 +61,16 @@ function noBetterThanChance(chance: number): Target {
   }
 }
 
+/** The 95 % intervals of the accuracies before and now share no point. */
+function clearlyLess(before: ProbeScore): Target {
+  const { low } = interval(before)
+  const distance = (t: Trial): number => interval(t.forget).high - low
+  return {
+    description: `accuracy on the records clearly below the ${percent(before.accuracy)} it was; no comparable unseen data was given to aim at`,
+    distance,
+    isPast: (t) => distance(t) < 0,
+  }
+}
+
+const interval = ({ accuracy, size }: ProbeScore): Estimate => wilson(Math.round(accuracy * size), size)
 const percent = (share: number): string => `${(share * 100).toFixed(1)} %`
