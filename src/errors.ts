@@ -40,6 +40,7 @@ export const errorCodes = {
   'checkpoint-mismatch': 'A checkpoint belongs to another piece of work.',
 } as const satisfies Record<string, string>
 
+/** Code of an error, as in `errorCodes`. */
 export type ErrorCode = keyof typeof errorCodes
 
 /**

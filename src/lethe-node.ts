@@ -16,6 +16,7 @@ import { saveModel } from './workspace/model-node.js'
 import { judgeRequest, planRequest } from './workspace/request.js'
 import { openWorkspace } from './workspace/workspace-node.js'
 
+/** A model with its data: what `openLethe` opens. */
 export interface LetheOptions {
   /** Path of the ONNX model. */
   readonly model: string

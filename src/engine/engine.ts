@@ -1,5 +1,6 @@
 import type { Tensor } from '../tensor/tensor.js'
 
+/** Tensors by the name of a graph input or output. */
 export type Tensors = Readonly<Record<string, Tensor>>
 
 /** A loaded graph that can be run. Always release it: the runtime's memory is not garbage-collected. */

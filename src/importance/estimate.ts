@@ -10,6 +10,7 @@ import { findEstimator } from './estimators/index.js'
 import type { Importance } from './importance.js'
 import { type PartialSums, type Resumable, restore, snapshot } from './resume.js'
 
+/** How importances are estimated; everything may be left out. */
 export interface EstimateOptions extends WorkOptions {
   readonly settings?: EstimatorSettings
   /** Names of the parameters wanted; default all. */

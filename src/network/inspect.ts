@@ -111,7 +111,8 @@ function opsOf(graph: Graph, network: Network | undefined): OpReport[] {
 
 async function exactForm(network: Network): Promise<'batch' | 'one'> {
   try {
-    gradientProgram(await network.at(network.trace.fixedBatch ?? 2), network.loss, 'squares')
+    const wanted = new Set(network.parameters.map((p) => p.name))
+    gradientProgram(await network.at(network.trace.fixedBatch ?? 2), network.loss, 'squares', wanted)
     return 'batch'
   } catch (error) {
     if (isLetheError(error) && error.code === 'batch-axis-lost') return 'one'
@@ -126,10 +127,12 @@ function notesOf(graph: Graph, network: Network | undefined): string[] {
   if (
     ops.has('Conv') &&
     !ops.has('BatchNormalization') &&
-    names.some((n) => /^onnx::Conv_|\.bn\d*\.|batchnorm/i.test(n) || n.startsWith('onnx::'))
+    names.some(
+      (n) => /^onnx::Conv_|\.bn\d*\.|batchnorm/i.test(n) || n.startsWith('onnx::') || n.endsWith('.weight_bias'),
+    )
   ) {
     notes.push(
-      'Batch norm seems folded into the convolutions and weights renamed. It works; to keep names and batch norm, export with training=torch.onnx.TrainingMode.PRESERVE, do_constant_folding=False.',
+      'Batch norm seems folded into the convolutions and weights renamed. It works; to keep names and batch norm, export with optimize=False (dynamo=True), or with training=torch.onnx.TrainingMode.PRESERVE, do_constant_folding=False (dynamo=False).',
     )
   }
   if (network?.trace.fixedBatch !== undefined) {

@@ -17,6 +17,7 @@ export interface ArrayOf {
   bool: Uint8Array
 }
 
+/** Element type of a tensor, by its ONNX name in lower case. */
 export type DataType = keyof ArrayOf
 export type TensorData = ArrayOf[DataType]
 

@@ -20,6 +20,7 @@ export interface TrainCheckpoint {
   save(bytes: Uint8Array): Promise<void>
 }
 
+/** How a network is trained. */
 export interface TrainOptions {
   /** Passes over the examples, at least 1. */
   readonly epochs: number

@@ -27,6 +27,7 @@ export type StrengthChoice =
   | { readonly kind: 'alpha'; readonly alpha: number; readonly lambda: number }
   | { readonly kind: 'share'; readonly share: number; readonly lambda: number }
 
+/** What `planForgetting` stands on: both importances, the task, and the samples that strengths are tried on. */
 export interface ForgetRequest extends Omit<WorkOptions, 'onProgress'> {
   /** Importances of all data and of the forget set, made in the same way. */
   readonly all: Importance

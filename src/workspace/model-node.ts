@@ -16,18 +16,29 @@ import { type DataType, numberAt, numberToHalf, type Tensor } from '../tensor/te
 export interface ModelFile {
   readonly path: string
   readonly model: Model
-  /** SHA-256 of the file, hex. External data is covered by its own reading, not by this digest. */
+  /** SHA-256 of the file, hex. */
+  readonly sha256: string
+  /**
+   * What stands for the model in a store: `sha256`; where weights lie in other files, the SHA-256 of it and of the digests of all
+   * external pieces in the order of the file.
+   */
   readonly digest: string
 }
 
 /** Model of a file, with external data from the same folder. Throws `not-found`, `unreadable` and what `readModel` throws. */
 export async function loadModel(path: string): Promise<ModelFile> {
   const bytes = await readFileBytes(path)
-  return {
-    path,
-    model: readModel(bytes, { readExternal: externalIn(dirname(resolve(path))) }),
-    digest: sha256Hex(bytes),
-  }
+  const read = externalIn(dirname(resolve(path)))
+  const pieces: string[] = []
+  const model = readModel(bytes, {
+    readExternal(...where) {
+      const piece = read(...where)
+      pieces.push(sha256Hex(piece))
+      return piece
+    },
+  })
+  const sha256 = sha256Hex(bytes)
+  return { path, model, sha256, digest: pieces.length === 0 ? sha256 : sha256Hex([sha256, ...pieces].join('\n')) }
 }
 
 /** Reads external tensor data of a model, never outside the model's own folder. */

@@ -29,6 +29,7 @@ export interface TrainRequest {
   readonly train: TrainOptions
 }
 
+/** A trained classifier, with its accuracies in [0, 1]. */
 export interface Trained {
   readonly graph: Graph
   /** The model as an ONNX file. */

@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import { afterAll, describe, expect, it } from 'vitest'
 import { createPool, engineOf } from '../../src/engine/node/pool.js'
@@ -276,5 +278,15 @@ describe('integer inputs', () => {
     const used = Array.from({ length: 7 }, (_, row) => table.slice(row * 5, row * 5 + 5).every((v) => v > 0))
     expect(used).toEqual([true, true, true, false, true, false, false])
     expect([...table.slice(15, 20), ...table.slice(25)].every((v) => v === 0)).toBe(true)
+  })
+})
+
+describe('every model that PyTorch exported', () => {
+  const folder = join(import.meta.dirname, '../fixtures/models')
+  it.each(readdirSync(folder).filter((name) => name.endsWith('.onnx')))('%s is ready', async (name) => {
+    const report = await inspect(readModel(readFileSync(join(folder, name))).graph, engine)
+    expect(report.problems).toEqual([])
+    expect(report.ready).toBe(true)
+    expect(report.exact).toBeDefined()
   })
 })

@@ -62,7 +62,7 @@ export const forget: Verb = {
             model: {
               name: basename(workspace.file.path),
               sizeBytes: (await stat(workspace.file.path)).size,
-              sha256: workspace.file.digest,
+              sha256: workspace.file.sha256,
             },
             store: { name: basename(store.path), sizeBytes: store.bytes.byteLength, sha256: sha256Hex(store.bytes) },
             data: recordsOf(request.data),

@@ -18,7 +18,7 @@ export const inspect: Verb = {
     try {
       const report = await look(file.model.graph, engineOf(pool), { output: options.output as string | undefined })
       return {
-        json: { model: file.path, sha256: file.digest, producer: file.model.producer, ...report },
+        json: { model: file.path, sha256: file.sha256, producer: file.model.producer, ...report },
         text: describe(file.path, report),
       }
     } finally {
