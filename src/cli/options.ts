@@ -60,7 +60,7 @@ export function strengthOptions(program: Command): Command {
     .option('--lambda <l>', 'dampening λ of --alpha or --share (default 1)', positive)
     .option(
       '--keep <share>',
-      'largest fall of retain accuracy --auto allows, 0.01 is one point (default 0.01; 0.005 for records)',
+      'largest fall of retain accuracy --auto allows, 0.01 is one point (default 0.01; 0.003 for records)',
       positive,
     )
     .option(

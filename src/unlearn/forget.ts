@@ -58,9 +58,9 @@ export interface Plan {
   readonly changed: ReadonlyMap<string, Float32Array>
 }
 
-/** Default floor: one point of retain accuracy; half a point for single records, where little can be gained for it. */
+/** Default floor: one point of retain accuracy; three tenths for single records, where little can be gained for it. */
 export function defaultKeep(task: Task): number {
-  return task === 'records' ? 0.005 : 0.01
+  return task === 'records' ? 0.003 : 0.01
 }
 
 /**

@@ -3,7 +3,7 @@ import { type Examples, pick } from '../network/examples.js'
 import type { Task } from '../unlearn/target.js'
 
 /** Sample sizes: enough for intervals of about a point, small enough to try fifty strengths. */
-const probeSizes = { forget: 500, retain: 2500, unseen: 1000 } as const
+const probeSizes = { forget: 500, retain: 2500, unseen: 2500 } as const
 const evaluationSizes = { forget: 5000, retain: 5000 } as const
 
 /** Data of a request, split by what each part is used for. Nothing that a strength is tried on is used to judge it. */
