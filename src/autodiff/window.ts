@@ -43,6 +43,42 @@ export function windowOf(
   return { kernel, strides, dilations, begin: pads.slice(0, kernel.length), end: pads.slice(kernel.length) }
 }
 
+/**
+ * Window of a ConvTranspose node, of input sizes `S` and output sizes `Q`, over its *output*: the one of the convolution that
+ * is transposed. `end` is negative where `output_padding` or `output_shape` reach beyond the last window. With an
+ * `output_shape` or SAME padding `pads` follow from the output's size (ONNX ConvTranspose-11).
+ */
+export function transposedWindowOf(
+  c: RuleContext,
+  kernel: readonly number[],
+  S: readonly number[],
+  Q: readonly number[],
+): Window {
+  const ones = kernel.map(() => 1)
+  const strides = intsOf(c, 'strides', ones)
+  const dilations = intsOf(c, 'dilations', ones)
+  const added = intsOf(
+    c,
+    'output_padding',
+    kernel.map(() => 0),
+  )
+  const mode = textOf(c, 'auto_pad', 'NOTSET')
+  const pads = intsOf(
+    c,
+    'pads',
+    kernel.map(() => 0),
+  )
+  const full = kernel.map((k, i) => (S[i]! - 1) * strides[i]! + dilations[i]! * (k - 1) + 1)
+  const begin = kernel.map((_, i) => {
+    if (intsOf(c, 'output_shape', undefined) || mode.startsWith('SAME')) {
+      const total = Math.max(full[i]! + added[i]! - Q[i]!, 0)
+      return mode === 'SAME_UPPER' ? Math.floor(total / 2) : Math.ceil(total / 2)
+    }
+    return mode === 'VALID' ? 0 : pads[i]!
+  })
+  return { kernel, strides, dilations, begin, end: full.map((f, i) => f - begin[i]! - Q[i]!) }
+}
+
 /** Kernel offsets in row-major order. */
 export function offsetsOf(kernel: readonly number[]): number[][] {
   return kernel.reduce<number[][]>(
@@ -80,6 +116,20 @@ export function spread(e: Emitter, v: Val, axes: readonly number[], steps: reado
     const stuffed = interleave(e, [out, ...Array<Val>(step - 1).fill(zeros)], axis)
     return e.slice(stuffed, [axis], [0], [(n - 1) * step + 1])
   }, v)
+}
+
+/**
+ * What each kernel offset sees of v, which is padded already: [a, b, *Q] for each, in the order of `offsetsOf`. The first two
+ * axes are kept whole.
+ */
+export function seenThrough(e: Emitter, v: Val, window: Window, Q: readonly number[]): Val[] {
+  const { kernel, strides, dilations } = window
+  const axes = kernel.map((_, i) => i + 2)
+  return offsetsOf(kernel).map((offset) => {
+    const starts = offset.map((k, i) => k * dilations[i]!)
+    const ends = starts.map((s, i) => s + (Q[i]! - 1) * strides[i]! + 1)
+    return e.slice(v, axes, starts, ends, strides)
+  })
 }
 
 /** True for windows side by side, none beyond the input: each element is seen once at most. */

@@ -221,8 +221,7 @@ describe('importances are those of a loop over the examples, wherever the model 
     expect(exact === 'one').toBe(await needsOneByOne(network))
   })
 
-  // The rule of Conv takes axis 0 for the examples and squares sums over them; it is to lose the batch axis instead.
-  it.fails('on the positions of a convolution', async () => {
+  it('on the positions of a convolution', async () => {
     const network = await open(batchAsPositions())
     const { sums } = await estimateImportance(network, pool, examples(size), { settings })
     expect(worst(sums, await oneByOne(batchAsPositions()))).toBeLessThan(tolerance)

@@ -1,7 +1,7 @@
 import type { Val } from '../../graph/emitter.js'
 import { int, ints } from '../../graph/graph.js'
 import { sizeOf, tensor } from '../../tensor/tensor.js'
-import { dy, input, intOf, intsOf, output, type Rule, type RuleContext } from '../rule.js'
+import { dy, input, intOf, intsOf, output, type Rule, type RuleContext, refuse } from '../rule.js'
 import {
   isTiling,
   offsetsOf,
@@ -9,10 +9,12 @@ import {
   reaching,
   repeat,
   scatterWindow,
+  seenThrough,
   transposed,
   type Window,
   windowOf,
 } from '../window.js'
+import { signOf } from './elementwise.js'
 
 /** Lower than any number a network makes: padding that is never the maximum. */
 const lowest = -3.4e38
@@ -31,6 +33,13 @@ export const pool: readonly Rule[] = [
     vjp: (c) => [() => c.e.expand(c.e.mul(dy(c), c.e.scalar(1 / sizeOf(spaceOf(c)))), input(c, 0).dims)],
   },
   { op: 'GlobalMaxPool', since: 1, vjp: (c) => [() => globalMaxPool(c)] },
+  { op: 'LpPool', since: 2, vjp: (c) => [() => lpPool(c)] },
+  {
+    op: 'GlobalLpPool',
+    since: 2,
+    vjp: (c) => [() => c.e.mul(powerSlope(c, powerOf(c)), overNorm(c, powerOf(c)))],
+  },
+  { op: 'MaxUnpool', since: 9, vjp: (c) => [() => maxUnpool(c), undefined, undefined] },
 ]
 
 const spaceOf = (c: RuleContext): readonly number[] => input(c, 0).dims.slice(2)
@@ -46,12 +55,9 @@ function maxPool(c: RuleContext): Val {
   const { window: w, S, Q } = window(c)
   const y = output(c)
   const padded = c.e.pad(input(c, 0), [0, 0, ...w.begin], [0, 0, ...w.end], lowest)
-  const axes = S.map((_, i) => i + 2)
   let free: Val | undefined
-  const parts = offsetsOf(w.kernel).map((offset) => {
-    const starts = offset.map((o, i) => o * w.dilations[i]!)
-    const ends = starts.map((s, i) => s + (Q[i]! - 1) * w.strides[i]! + 1)
-    const isMax = c.e.indicator(c.e.equal(c.e.slice(padded, axes, starts, ends, w.strides), y))
+  const parts = seenThrough(c.e, padded, w, Q).map((seen) => {
+    const isMax = c.e.indicator(c.e.equal(seen, y))
     const taken = free ? c.e.mul(isMax, free) : isMax
     free = free ? c.e.sub(free, taken) : c.e.sub(c.e.scalar(1), isMax)
     return c.e.mul(dy(c), taken)
@@ -79,15 +85,54 @@ function globalMaxPool(c: RuleContext): Val {
   return c.e.mul(dy(c), c.e.indicator(c.e.equal(rank, first)))
 }
 
-/**
- * g = dy over the number of elements averaged, added up over the windows that saw an element. With stride 1 that is a sum
- * over windows of g itself: an AveragePool times the size of the kernel, three times as fast as a transposed convolution.
- */
+/** dy over the number of elements averaged, added up over the windows that saw an element. */
 function averagePool(c: RuleContext): Val {
   const { window: w, S, Q } = window(c)
-  const [N, C] = input(c, 0).dims as [number, number]
   const counts = tensor('float32', [1, 1, ...Q], countsOf(c, w, S, Q))
-  const g = c.e.div(dy(c), c.e.constant(counts, 'counts'))
+  return sumOverWindows(c, c.e.div(dy(c), c.e.constant(counts, 'counts')))
+}
+
+/** y = (Σ|x|ᵖ)^(1/p): dx = sign(x)·|x|^(p−1)·Σ dy·y^(1−p) over the windows that saw x. */
+function lpPool(c: RuleContext): Val {
+  return c.e.mul(powerSlope(c, powerOf(c)), sumOverWindows(c, overNorm(c, powerOf(c))))
+}
+
+function powerOf(c: RuleContext): number {
+  const p = intOf(c, 'p', 2)
+  return p >= 1 ? p : refuse(c, `p = ${p}`)
+}
+
+/** dy·y^(1−p), and 0 where the norm is 0. */
+function overNorm(c: RuleContext, p: number): Val {
+  if (p === 1) return dy(c)
+  const y = output(c)
+  const isPositive = c.e.greater(y, c.e.scalar(0))
+  const norm = c.e.where(isPositive, y, c.e.scalar(1))
+  return c.e.where(isPositive, c.e.div(dy(c), p === 2 ? norm : c.e.pow(norm, c.e.scalar(p - 1))), c.e.scalar(0))
+}
+
+/** sign(x)·|x|^(p−1), a p-th of the slope of |x|ᵖ; 0 at 0. */
+function powerSlope(c: RuleContext, p: number): Val {
+  const x = input(c, 0)
+  if (p === 2) return x
+  const sign = signOf(c, x)
+  return p === 1 ? sign : c.e.mul(sign, c.e.pow(c.e.unary('Abs', x), c.e.scalar(p - 1)))
+}
+
+/** The cotangent of each element is where its index put it. */
+function maxUnpool(c: RuleContext): Val {
+  if (c.I[2]) refuse(c, 'an output_shape')
+  const index = input(c, 1)
+  return c.e.gather(c.e.reshape(dy(c), [sizeOf(dy(c).dims)]), index, 0)
+}
+
+/**
+ * g, [N, C, *Q], added up over the windows that saw an element: [N, C, *S]. With stride 1 that is a sum over windows of g
+ * itself: an AveragePool times the size of the kernel, three times as fast as a transposed convolution.
+ */
+function sumOverWindows(c: RuleContext, g: Val): Val {
+  const { window: w, S, Q } = window(c)
+  const [N, C] = input(c, 0).dims as [number, number]
   const axes = S.map((_, i) => i + 2)
   if (isTiling(w, S, Q)) {
     const isWhole = Q.every((q) => q === 1)

@@ -1,5 +1,5 @@
 import { int, ints, text } from '../../../src/graph/graph.js'
-import { data, type OpCase, param } from '../op-case.js'
+import { data, int64s, node, type OpCase, omitted, param } from '../op-case.js'
 
 export const conv: readonly OpCase[] = [
   {
@@ -74,5 +74,177 @@ export const conv: readonly OpCase[] = [
     op: 'Conv',
     attributes: { strides: ints([2]), pads: ints([1, 1]) },
     inputs: [data(['N', 2, 9]), param([3, 2, 3]), param([3])],
+  },
+  {
+    name: 'Conv 3-D with padding and bias',
+    op: 'Conv',
+    attributes: { pads: ints([1, 1, 0, 1, 0, 1]) },
+    inputs: [data(['N', 2, 3, 4, 3]), param([3, 2, 2, 3, 2]), param([3])],
+  },
+  {
+    name: 'Conv 3-D with strides, dilations and groups',
+    op: 'Conv',
+    opset: 22,
+    attributes: {
+      strides: ints([1, 2, 2]),
+      dilations: ints([2, 1, 1]),
+      pads: ints([1, 0, 1, 1, 1, 0]),
+      group: int(2),
+    },
+    inputs: [data(['N', 4, 4, 5, 4]), param([2, 2, 2, 3, 2])],
+  },
+  {
+    name: 'Conv 3-D with strides in opset 9',
+    op: 'Conv',
+    opset: 9,
+    attributes: { strides: ints([2, 1, 2]) },
+    inputs: [data(['N', 1, 4, 3, 5]), param([2, 1, 2, 2, 3])],
+  },
+  {
+    name: 'Conv with few positions and many channels',
+    op: 'Conv',
+    attributes: { strides: ints([2, 2]), pads: ints([0, 1, 1, 0]) },
+    inputs: [data(['N', 2, 4, 4]), param([6, 2, 3, 3]), param([6])],
+  },
+  {
+    name: 'Conv 1-D depthwise with dilation on one side (causal)',
+    op: 'Conv',
+    attributes: { group: int(2), dilations: ints([3]), pads: ints([6, 0]) },
+    inputs: [data(['N', 2, 7]), param([4, 1, 3]), param([4])],
+  },
+  {
+    name: 'Conv with steps wider than the kernel that leave a rest',
+    op: 'Conv',
+    attributes: { strides: ints([3, 2]) },
+    inputs: [data(['N', 2, 8, 6]), param([3, 2, 2, 1])],
+  },
+  {
+    name: 'Conv with omitted bias',
+    op: 'Conv',
+    inputs: [data(['N', 2, 4]), param([3, 2, 2]), omitted],
+  },
+  {
+    name: 'Conv whose weight is computed from parameters (weight standardisation)',
+    op: 'Conv',
+    inputs: [data(['N', 2, 5, 4]), param([3, 2, 2, 2])],
+    nodes: [
+      node('ReduceMean', ['i1'], 'mean', { axes: ints([1, 2, 3]) }),
+      node('Sub', ['i1', 'mean'], 'w'),
+      node('Conv', ['i0', 'w'], 'o0'),
+    ],
+  },
+  {
+    name: 'Conv that is used twice',
+    op: 'Conv',
+    inputs: [data(['N', 2, 5]), param([2, 2, 2]), param([2])],
+    nodes: [node('Conv', ['i0', 'i1', 'i2'], 'h'), node('Conv', ['h', 'i1', 'i2'], 'o0')],
+  },
+  {
+    name: 'Conv with the examples along space falls back',
+    op: 'Conv',
+    inputs: [data(['N', 3]), param([2, 3, 1]), param([2]), int64s([0])],
+    nodes: [
+      node('Transpose', ['i0'], 'columns', { perm: ints([1, 0]) }),
+      node('Unsqueeze', ['columns', 'i3'], 'x'),
+      node('Conv', ['x', 'i1', 'i2'], 'o0'),
+    ],
+    fallsBack: true,
+  },
+  {
+    name: 'ConvTranspose with bias',
+    op: 'ConvTranspose',
+    inputs: [data(['N', 3, 4, 3]), param([3, 2, 3, 2]), param([2])],
+  },
+  {
+    name: 'ConvTranspose 2×2 with stride 2 (up-convolution)',
+    op: 'ConvTranspose',
+    attributes: { strides: ints([2, 2]) },
+    inputs: [data(['N', 3, 3, 4]), param([3, 2, 2, 2]), param([2])],
+  },
+  {
+    name: 'ConvTranspose with strides, uneven pads and output_padding',
+    op: 'ConvTranspose',
+    attributes: { strides: ints([2, 3]), pads: ints([1, 0, 0, 2]), output_padding: ints([1, 2]) },
+    inputs: [data(['N', 2, 4, 3]), param([2, 3, 3, 2]), param([3])],
+  },
+  {
+    name: 'ConvTranspose with output_padding beyond the last window',
+    op: 'ConvTranspose',
+    attributes: { strides: ints([3]), output_padding: ints([2]) },
+    inputs: [data(['N', 2, 3]), param([2, 2, 1]), param([2])],
+  },
+  {
+    name: 'ConvTranspose with dilations',
+    op: 'ConvTranspose',
+    attributes: { strides: ints([1, 2]), dilations: ints([2, 3]), pads: ints([1, 1, 1, 0]) },
+    inputs: [data(['N', 2, 4, 3]), param([2, 2, 2, 3])],
+  },
+  {
+    name: 'ConvTranspose in two groups',
+    op: 'ConvTranspose',
+    attributes: { group: int(2), strides: ints([2, 2]), pads: ints([1, 1, 1, 1]) },
+    inputs: [data(['N', 4, 3, 3]), param([4, 3, 3, 3]), param([6])],
+  },
+  {
+    name: 'ConvTranspose depthwise',
+    op: 'ConvTranspose',
+    opset: 22,
+    attributes: { group: int(3), strides: ints([2]) },
+    inputs: [data(['N', 3, 4]), param([3, 1, 3])],
+  },
+  {
+    name: 'ConvTranspose with few positions and many channels',
+    op: 'ConvTranspose',
+    attributes: { strides: ints([2, 2]) },
+    inputs: [data(['N', 6, 2, 2]), param([6, 2, 3, 3])],
+  },
+  ...['NOTSET', 'SAME_UPPER', 'SAME_LOWER', 'VALID'].flatMap((mode) =>
+    [
+      ['stride 2', {}] as const,
+      ['output_padding', { output_padding: ints([1]) }] as const,
+      ['an even output_shape', { output_shape: ints([8]) }] as const,
+      ['an odd output_shape', { output_shape: ints([7]) }] as const,
+    ].map(
+      ([what, attributes]): OpCase => ({
+        name: `ConvTranspose ${mode} with ${what}`,
+        op: 'ConvTranspose',
+        attributes: { auto_pad: text(mode), strides: ints([2]), ...attributes },
+        inputs: [data(['N', 2, 4]), param([2, 3, 3])],
+      }),
+    ),
+  ),
+  {
+    name: 'ConvTranspose with an output_shape larger than its windows reach',
+    op: 'ConvTranspose',
+    attributes: { strides: ints([3]), output_shape: ints([7]) },
+    inputs: [data(['N', 2, 2]), param([2, 2, 2])],
+  },
+  {
+    name: 'ConvTranspose SAME_UPPER with dilations',
+    op: 'ConvTranspose',
+    attributes: { auto_pad: text('SAME_UPPER'), strides: ints([2, 1]), dilations: ints([2, 1]) },
+    inputs: [data(['N', 2, 3, 4]), param([2, 2, 3, 2])],
+  },
+  {
+    name: 'ConvTranspose 3-D',
+    op: 'ConvTranspose',
+    attributes: { strides: ints([1, 2, 2]), pads: ints([0, 1, 0, 1, 0, 1]), group: int(2) },
+    inputs: [data(['N', 2, 2, 3, 2]), param([2, 2, 2, 3, 2]), param([4])],
+  },
+  {
+    name: 'ConvTranspose of opset 9',
+    op: 'ConvTranspose',
+    opset: 9,
+    attributes: { strides: ints([2, 2]), pads: ints([1, 1, 1, 1]), output_padding: ints([1, 1]) },
+    inputs: [data(['N', 2, 3, 3]), param([2, 2, 3, 3]), param([2])],
+  },
+  {
+    name: 'ConvTranspose behind a convolution',
+    op: 'ConvTranspose',
+    inputs: [data(['N', 2, 5, 5]), param([3, 2, 3, 3]), param([3, 2, 2, 2])],
+    nodes: [
+      node('Conv', ['i0', 'i1'], 'h', { strides: ints([2, 2]) }),
+      node('ConvTranspose', ['h', 'i2'], 'o0', { strides: ints([2, 2]) }),
+    ],
   },
 ]
