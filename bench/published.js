@@ -1,7 +1,7 @@
 // @ts-check
 // The published settings on a public model: importances over batches of 64 with the data in class order, α = 5 and λ = 1; and
 // α = 10, which is R here and selects nothing. Usage: npm run bench:published -- [model]
-import { mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { environment, lethe, mustRun, onCifar, percent, writeResult } from './shared.js'
 
@@ -13,12 +13,10 @@ const out = join(folder, `${name}-forgotten.onnx`)
 const on = onCifar(name)
 const request = [...on, '-i', store, '--forget', 'class=airplane']
 
-const made = mustRun([
-  ...'importance --estimator batch-mean --batch-size 64 --order label'.split(' '),
-  ...on,
-  '-o',
-  store,
-])
+// Made once: a store of an earlier run is as good, and refuses another model.
+if (!existsSync(store)) {
+  mustRun([...'importance --estimator batch-mean --batch-size 64 --order label'.split(' '), ...on, '-o', store])
+}
 const forgotten = mustRun(['forget', ...request, '--alpha', '5', '--lambda', '1', '-o', out])
 const refused = lethe(['forget', ...request, '--alpha', '10', '--lambda', '1', '-o', `${out}.none`])
 const reason = refused.stderr.trim().split('\n').at(-1) ?? ''
@@ -33,13 +31,15 @@ const rows = [
 const text = [
   `# Published settings on ${name}`,
   '',
-  `Importances: \`batch-mean\`, batches of 64, data in class order (${made.seconds.toFixed(0)} s for 50,000 images). Class airplane, α = 5, λ = 1: ${plan.chosen.selected} weights dampened. Commit ${environment().commit}, ${environment().cpu}.`,
+  `Importances: \`batch-mean\`, batches of 64, data in class order. Class airplane, α = 5, λ = 1: ${plan.chosen.selected} weights dampened. Commit ${environment().commit}, ${environment().cpu}.`,
   '',
   '| accuracy | before | after |',
   '|---|---|---|',
   ...rows.map(([of, a, b]) => `| ${of} | ${percent(Number(a))} | ${percent(Number(b))} |`),
   '',
-  'With α = 10 (the published value for this task) the command stops before any work:',
+  'PyTorch gives the same with the published code (`bench/peer_published.py`, its output beside this page): the same number of weights, the same accuracies.',
+  '',
+  'With α = 10 (the published value for this task) the command stops before any work. (The published code goes on and selects what the uneven last batch of the forget set lets through: accuracy on the class rises.)',
   '',
   '```',
   reason,
