@@ -15,7 +15,7 @@ export interface EstimateOptions extends WorkOptions {
   readonly settings?: EstimatorSettings
   /** Names of the parameters wanted; default all. */
   readonly parameters?: ReadonlySet<string>
-  /** Examples a run of the engine. Default 32 for `exact`, 64 for batch gradients. */
+  /** Examples a run of the engine. Default 16 for `exact` (its products stay in cache), 64 for batch gradients. */
   readonly microBatch?: number
   /** Where progress is kept so that the same call can go on after a stop. */
   readonly checkpoint?: Resumable
@@ -93,7 +93,7 @@ async function makeProgram(
 ): Promise<{ program: GradientProgram; oneByOne: boolean }> {
   const fixed = network.trace.fixedBatch
   try {
-    const s = await network.at(fixed ?? microBatch ?? (form === 'squares' ? 32 : 64))
+    const s = await network.at(fixed ?? microBatch ?? (form === 'squares' ? 16 : 64))
     return { program: gradientProgram(s, network.loss, form, wanted), oneByOne: false }
   } catch (error) {
     if (!(error instanceof LetheError) || error.code !== 'batch-axis-lost') throw error
