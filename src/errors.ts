@@ -37,6 +37,7 @@ export const errorCodes = {
   'forget-unseen': 'A forget record is not part of the data that the store was made from.',
   'strength-void': 'The chosen strength cannot select any parameter.',
   'config-invalid': 'lethe.json or another configuration file is not valid.',
+  'weights-unmapped': 'A changed weight of the model has no place in the state dict.',
   'checkpoint-mismatch': 'A checkpoint belongs to another piece of work.',
 } as const satisfies Record<string, string>
 

@@ -8,6 +8,7 @@ import { transforms } from '../src/data/transforms/index.js'
 import { attacks } from '../src/evaluate/attacks/index.js'
 import { metrics } from '../src/evaluate/metrics/index.js'
 import { estimators } from '../src/importance/estimators/index.js'
+import { lowerings } from '../src/lower/expansions/index.js'
 import { architectures } from '../src/train/architectures/index.js'
 import { optimisers } from '../src/train/optimisers/index.js'
 import { schedules } from '../src/train/schedule.js'
@@ -17,8 +18,9 @@ const floors = [
   ['errors.ts', 'version.ts'],
   ['tensor', 'files'],
   ['graph', 'engine', 'data', 'safetensors'],
-  ['autodiff', 'onnx'],
+  ['autodiff', 'onnx', 'weights'],
   ['trace', 'fisher'],
+  ['lower'],
   ['network'],
   ['importance', 'train', 'evaluate'],
   ['unlearn', 'check'],
@@ -210,6 +212,7 @@ describe('closed tables', () => {
     ['transform', 'data', names(transforms)],
     ['metric', 'evaluate', names(metrics)],
     ['attack', 'evaluate', names(attacks)],
+    ['expansion', 'lower', lowerings.map(({ op }) => op)],
   ])('a test names every %s, or bears its name: test/%s', (_, room, entries) => {
     const paths = tests.filter((path) => path.startsWith(`${room}/`))
     const text = paths.map((path) => read(join('test', path))).join('\n')
@@ -221,10 +224,14 @@ describe('closed tables', () => {
   })
 
   it('a test uses every fixture', () => {
-    const models = z
-      .array(z.object({ file: z.string(), reference: z.string() }))
-      .parse(JSON.parse(read('test/fixtures/models/index.json')))
-    const listed = new Set(models.flatMap(({ file, reference }) => [`models/${file}`, `models/${reference}`]))
+    const row = z.object({ file: z.string(), reference: z.string() })
+    const rowsOf = (folder: string, rows: readonly z.infer<typeof row>[]): string[] =>
+      rows.flatMap(({ file, reference }) => [`${folder}/${file}`, `${folder}/${reference}`])
+    const index = (folder: string): unknown => JSON.parse(read(`test/fixtures/${folder}/index.json`))
+    const listed = new Set([
+      ...rowsOf('models', z.array(row).parse(index('models'))),
+      ...rowsOf('zoo', z.object({ models: z.array(row) }).parse(index('zoo')).models),
+    ])
     const isNamed = (path: string): boolean => {
       const [folder, stem] = [dirname(path), basename(path).replace(/\.\w+$/, '')]
       // By its file name, or by its stem in a row of a table that the path is made of.

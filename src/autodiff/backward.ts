@@ -1,6 +1,6 @@
 import { LetheError } from '../errors.js'
 import type { Emitter, Val } from '../graph/emitter.js'
-import { type Graph, type Node, nodeLabel, standardOpset } from '../graph/graph.js'
+import { type Graph, type Node, nodeLabel, standardOpset, usesOf } from '../graph/graph.js'
 import type { Tensor } from '../tensor/tensor.js'
 import { sumOfSquares } from './ones.js'
 import { sumTo, sumToEach } from './reduce-to.js'
@@ -39,7 +39,7 @@ export function activeValues(
 ): Set<string> {
   const active = new Set(wanted)
   for (const node of graph.nodes) {
-    if (node.inputs.some((name, i) => active.has(name) && isOpen(node, i))) {
+    if (usesOf(node).some((name, i) => active.has(name) && isOpen(node, i))) {
       for (const output of node.outputs) if (output) active.add(output)
     }
   }
@@ -68,7 +68,7 @@ export function backward(options: BackwardOptions): Map<string, Val> {
   for (const node of graph.nodes.toReversed()) {
     const dO = node.outputs.map((name) => cotangents.get(name))
     if (dO.every((d) => d === undefined)) continue
-    if (!node.inputs.some((name) => active.has(name))) continue
+    if (!usesOf(node).some((name) => active.has(name))) continue
     const rule = findRule(node.domain, node.op, opset)
     if (!rule) throw missing(node, opset)
     const isLifted = eachForm === 'each' && node.outputs.every((name) => !name || facts(name).kind === 'shared')

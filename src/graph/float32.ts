@@ -1,6 +1,6 @@
 import { type DataType, isFloat, type Tensor, toFloat32 } from '../tensor/tensor.js'
 import { onnxTypeCode } from './emitter.js'
-import { type Graph, int, intAttribute, type Node, type ValueInfo } from './graph.js'
+import { type Attribute, bodiesOf, type Graph, int, intAttribute, type Node, type ValueInfo } from './graph.js'
 
 const isOther = (dtype: DataType | undefined): boolean => dtype !== undefined && dtype !== 'float32' && isFloat(dtype)
 
@@ -12,7 +12,9 @@ export function inFloat32(graph: Graph): Graph {
   const isPlain =
     ![...graph.initializers.values()].some((t) => isOther(t.dtype)) &&
     !graph.inputs.some((v) => isOther(v.dtype)) &&
-    !graph.nodes.some((n) => n.op === 'Cast' || n.op === 'Constant' || n.op === 'ConstantOfShape')
+    !graph.nodes.some(
+      (n) => n.op === 'Cast' || n.op === 'Constant' || n.op === 'ConstantOfShape' || bodiesOf(n).length > 0,
+    )
   if (isPlain) return graph
   return {
     ...graph,
@@ -34,6 +36,13 @@ function info(v: ValueInfo): ValueInfo {
 const otherCodes = new Set([onnxTypeCode.float16, onnxTypeCode.bfloat16, onnxTypeCode.float64])
 
 function convertNode(node: Node): Node {
+  if (bodiesOf(node).length > 0) {
+    const attributes = Object.entries(node.attributes).map(([name, a]): [string, Attribute] => [
+      name,
+      a.kind === 'graph' ? { ...a, value: inFloat32(a.value) } : a,
+    ])
+    return { ...node, attributes: Object.fromEntries(attributes) }
+  }
   const { value } = node.attributes
   if (value?.kind === 'tensor' && isOther(value.value.dtype)) {
     return { ...node, attributes: { ...node.attributes, value: { kind: 'tensor', value: convert(value.value) } } }

@@ -10,7 +10,11 @@ export type Attribute =
   | { readonly kind: 'floats'; readonly value: readonly number[] }
   | { readonly kind: 'strings'; readonly value: readonly string[] }
   | { readonly kind: 'tensor'; readonly value: Tensor }
-  /** Anything Lethe does not look into (subgraphs, sparse tensors, types); kept as it was read. */
+  /** A body (of If, Loop, Scan): its nodes may use values of the graph around it. */
+  | { readonly kind: 'graph'; readonly value: Graph }
+  /** In the body of a local function: the attribute of the call that has this name. */
+  | { readonly kind: 'reference'; readonly value: string }
+  /** Anything Lethe does not look into (sparse tensors, types); kept as it was read. */
   | { readonly kind: 'opaque'; readonly value: unknown }
 
 export type Attributes = Readonly<Record<string, Attribute>>
@@ -24,6 +28,21 @@ export interface Node {
   readonly inputs: readonly string[]
   readonly outputs: readonly string[]
   readonly attributes: Attributes
+  /** Which of several local functions of one name is called; absent elsewhere. */
+  readonly overload?: string
+}
+
+/** An operator that a model defines itself. Nodes with its domain and name are calls of it. */
+export interface LocalFunction {
+  readonly domain: string
+  readonly name: string
+  readonly overload: string
+  readonly opsets: ReadonlyMap<string, number>
+  readonly inputs: readonly string[]
+  readonly outputs: readonly string[]
+  /** Attributes that a call may leave out, with their values. */
+  readonly defaults: Attributes
+  readonly nodes: readonly Node[]
 }
 
 /** Input or output of a graph: an axis is a number, the name of a free axis, or unknown. */
@@ -32,6 +51,8 @@ export interface ValueInfo {
   /** Undefined on an output that is only exposed for a look: the runtime infers it. */
   readonly dtype: DataType | undefined
   readonly dims: readonly (number | string | undefined)[]
+  /** In bodies: the shape is not written, and `dims` says nothing. */
+  readonly isUnranked?: true
 }
 
 /** A computation graph in single-assignment form: nodes in topological order over named values. */
@@ -43,6 +64,8 @@ export interface Graph {
   readonly outputs: readonly ValueInfo[]
   readonly initializers: ReadonlyMap<string, Tensor>
   readonly nodes: readonly Node[]
+  /** Local functions; absent where there are none. */
+  readonly functions?: readonly LocalFunction[]
 }
 
 export const int = (value: number): Attribute => ({ kind: 'int', value })
@@ -62,6 +85,24 @@ export function producers(graph: Graph): Map<string, Node> {
   const made = new Map<string, Node>()
   for (const node of graph.nodes) for (const output of node.outputs) if (output) made.set(output, node)
   return made
+}
+
+/** Bodies among a node's attributes. */
+export function bodiesOf(node: Node): Graph[] {
+  return Object.values(node.attributes).flatMap((a) => (a.kind === 'graph' ? [a.value] : []))
+}
+
+/** Values that a node reads: its inputs, and what its bodies take from the graph around it. */
+export function usesOf(node: Node): readonly string[] {
+  const bodies = bodiesOf(node)
+  return bodies.length === 0 ? node.inputs : [...node.inputs, ...bodies.flatMap(capturedBy)]
+}
+
+/** Names that a body uses and does not make. */
+function capturedBy(body: Graph): string[] {
+  const own = new Set([...body.inputs.map((v) => v.name), ...body.initializers.keys(), ...producers(body).keys()])
+  const used = [...body.nodes.flatMap(usesOf), ...body.outputs.map((v) => v.name)]
+  return used.filter((name) => name && !own.has(name))
 }
 
 /** How a node is called in messages: its name, else its first output. */

@@ -27,6 +27,10 @@ function printAttribute(a: Attribute): string {
       return `[${a.value.join(', ')}]`
     case 'tensor':
       return `${a.value.dtype}[${a.value.dims.join(', ')}]`
+    case 'graph':
+      return `{${a.value.nodes.map(printNode).join('; ')}}`
+    case 'reference':
+      return `@${a.value}`
     case 'opaque':
       return '…'
     default:

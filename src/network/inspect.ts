@@ -5,13 +5,15 @@ import { type ErrorCode, isLetheError } from '../errors.js'
 import { findLoss, type LossPoint } from '../fisher/loss.js'
 import { gradientProgram, trainable } from '../fisher/program.js'
 import { inFloat32 } from '../graph/float32.js'
-import { type Graph, standardOpset, type ValueInfo } from '../graph/graph.js'
+import { type Graph, standardOpset, usesOf, type ValueInfo } from '../graph/graph.js'
 import { untie } from '../graph/untie.js'
+import { findLowering } from '../lower/expansions/index.js'
+import { rewrite } from '../lower/rewrite.js'
 import { sizeOf } from '../tensor/tensor.js'
 import { type Network, openNetwork, type Parameter } from './network.js'
 
 /**
- * State of an operator in a model. `differentiable`: has a rule and gradients flow through it. `not needed`: no gradient
+ * State of an operator in a model. `differentiable`: has a rule, or is written in operators that have, and gradients flow through it. `not needed`: no gradient
  * passes (shape computations, what lies before the first parameter). `refused`: a gradient is needed and there is no rule.
  */
 export type OpState = 'differentiable' | 'not needed' | 'refused'
@@ -50,7 +52,7 @@ export async function inspect(
   engine: Engine,
   options: { output?: string; sample?: Tensors } = {},
 ): Promise<Inspection> {
-  const { graph, untied } = untie(inFloat32(source))
+  const { graph, untied } = untie(inFloat32(rewrite(source)))
   const problems: { code: ErrorCode; message: string }[] = []
   const attempt = async <T>(work: () => T | Promise<T>): Promise<T | undefined> => {
     try {
@@ -96,10 +98,10 @@ function opsOf(graph: Graph, network: Network | undefined): OpReport[] {
   const constant = (name: string): boolean => network?.trace.values.get(name)?.kind === 'constant'
   const found = new Map<string, OpReport>()
   for (const node of graph.nodes) {
-    const isNeeded = node.inputs.some((n) => active.has(n)) && !node.outputs.every((n) => !n || constant(n))
+    const isNeeded = usesOf(node).some((n) => active.has(n)) && !node.outputs.every((n) => !n || constant(n))
     const state: OpState = !isNeeded
       ? 'not needed'
-      : findRule(node.domain, node.op, opset)
+      : (findRule(node.domain, node.op, opset) ?? findLowering(node.domain, node.op, opset))
         ? 'differentiable'
         : 'refused'
     const op = node.domain ? `${node.domain}.${node.op}` : node.op

@@ -17,7 +17,7 @@ interface Use {
   readonly input: number
 }
 
-const passing = new Set(['Identity', 'Cast', 'Transpose', 'Reshape', 'Unsqueeze', 'Squeeze'])
+const passing = new Set(['Identity', 'Cast', 'Transpose', 'Reshape', 'Unsqueeze', 'Squeeze', 'Split'])
 
 function firstUses(graph: Graph): Map<string, Use> {
   const uses = new Map<string, Use>()

@@ -5,6 +5,8 @@ import { gradientProgram, scores, trainable } from '../fisher/program.js'
 import { inFloat32 } from '../graph/float32.js'
 import type { Graph } from '../graph/graph.js'
 import { type Untied, untie } from '../graph/untie.js'
+import { lower } from '../lower/lower.js'
+import { rewrite } from '../lower/rewrite.js'
 import type { DataType, Tensor } from '../tensor/tensor.js'
 import { allocate, isFloat, sizeOf } from '../tensor/tensor.js'
 import { type StaticGraph, specialise, type Trace, trace } from '../trace/trace.js'
@@ -21,7 +23,7 @@ export interface Parameter {
   readonly dims: readonly number[]
 }
 
-/** A model opened for work: its float32 graph, what tracing has shown, where the loss attaches, and what can be trained. */
+/** A model opened for work: its float32 graph of operators that have gradient rules, what tracing has shown, where the loss attaches, and what can be trained. */
 export interface Network {
   readonly graph: Graph
   readonly trace: Trace
@@ -45,13 +47,13 @@ export interface OpenOptions {
 }
 
 /**
- * Opens a graph: converts it to float32, separates merged parameters, runs it on a sample and finds loss and parameters.
- * Throws what `trace`, `findLoss` and `gradientProgram` throw.
+ * Opens a graph: converts it to float32, separates merged parameters, writes composite operators out, runs it on a sample and finds loss and parameters.
+ * Throws what `trace`, `lower`, `findLoss` and `gradientProgram` throw.
  */
 export async function openNetwork(source: Graph, engine: Engine, options: OpenOptions = {}): Promise<Network> {
-  const { graph, untied } = untie(inFloat32(source))
-  const loss = findLoss(graph, options.output)
-  const traced = await trace(graph, engine, options.sample ?? randomSample(graph))
+  const { graph: plain, untied } = untie(inFloat32(rewrite(source)))
+  const loss = findLoss(plain, options.output)
+  const { graph, traced } = await lowered(plain, engine, options.sample ?? randomSample(plain))
   const known = new Map<number, Promise<StaticGraph>>()
   const at = (batch: number): Promise<StaticGraph> => {
     const found = known.get(batch) ?? specialise(traced, engine, batch)
@@ -61,6 +63,12 @@ export async function openNetwork(source: Graph, engine: Engine, options: OpenOp
   const s = await at(traced.fixedBatch ?? 2)
   const reached = gradientProgram(s, loss, 'sum').outputs
   const floats = [...trainable(graph)]
+  if (!floats.some((n) => reached.has(n))) {
+    throw new LetheError(
+      'model-unsupported',
+      `No gradient of "${loss.output}" reaches a weight of the model; export it with its weights as initializers of float operators (MatMul, Conv), not inside operators such as LinearClassifier.`,
+    )
+  }
   return {
     graph,
     trace: traced,
@@ -73,6 +81,17 @@ export async function openNetwork(source: Graph, engine: Engine, options: OpenOp
     buffers: floats.filter((n) => !reached.has(n)),
     untied,
     at,
+  }
+}
+
+/** The graph with composite operators written out, however deep they lie in each other, and its trace. */
+async function lowered(plain: Graph, engine: Engine, sample: Tensors): Promise<{ graph: Graph; traced: Trace }> {
+  let graph = plain
+  while (true) {
+    const traced = await trace(graph, engine, sample)
+    const next = await lower(traced, engine)
+    if (next === graph) return { graph, traced }
+    graph = next
   }
 }
 

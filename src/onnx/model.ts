@@ -1,21 +1,24 @@
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
 import { LetheError } from '../errors.js'
 import { onnxTypeCode } from '../graph/emitter.js'
-import type { Attribute, Graph, Node, ValueInfo } from '../graph/graph.js'
+import type { Attribute, Graph, LocalFunction, Node, ValueInfo } from '../graph/graph.js'
 import { type Tensor, toInt64 } from '../tensor/tensor.js'
 import {
   type AttributeProto,
   AttributeProtoSchema,
   AttributeProto_AttributeType as AttributeType,
+  type FunctionProto,
   type GraphProto,
   GraphProtoSchema,
   type ModelProto,
   ModelProtoSchema,
   type NodeProto,
   NodeProtoSchema,
+  type OperatorSetIdProto,
   OperatorSetIdProtoSchema,
   type TensorProto,
   TensorProto_DataLocation,
+  type TensorShapeProto_DimensionSchema,
   type ValueInfoProto,
   ValueInfoProtoSchema,
 } from './schema/onnx_pb.js'
@@ -29,7 +32,8 @@ export interface Model {
   readonly proto: ModelProto
 }
 
-const quantisedOps = /^(QuantizeLinear|DequantizeLinear|DynamicQuantizeLinear|QLinear.*|.*Integer)$/
+const quantisedOps =
+  /^(QuantizeLinear|DequantizeLinear|DynamicQuantize.*|QLinear.*|QGemm|QAttention|MatMulNBits|MatMulBnb4|GatherBlockQuantized|.*Integer)$/
 
 /**
  * Model of the bytes of an ONNX file. Weights share the memory of the bytes.
@@ -60,11 +64,12 @@ export function readModel(bytes: Uint8Array, options: { readExternal?: ReadExter
   }
   const graph: Graph = {
     name: graphProto.name,
-    opsets: new Map(proto.opsetImport.map((o) => [o.domain === 'ai.onnx' ? '' : o.domain, Number(o.version)])),
+    opsets: readOpsets(proto.opsetImport),
     inputs: graphProto.input.filter((v) => !initializers.has(v.name)).map(readValueInfo),
     outputs: graphProto.output.map(readValueInfo),
     initializers,
     nodes: graphProto.node.map(readNode),
+    ...(proto.functions.length > 0 && { functions: proto.functions.map(readFunction) }),
   }
   return {
     graph,
@@ -102,14 +107,59 @@ function unsupported(message: string): never {
   throw new LetheError('model-unsupported', message)
 }
 
+const standard = (domain: string): string => (domain === 'ai.onnx' ? '' : domain)
+const readOpsets = (imports: readonly OperatorSetIdProto[]): Map<string, number> =>
+  new Map(imports.map((o) => [standard(o.domain), Number(o.version)]))
+const readAttributes = (list: readonly AttributeProto[]): Record<string, Attribute> =>
+  Object.fromEntries(list.map((a) => [a.name, readAttribute(a)]))
+
 function readNode(n: NodeProto): Node {
   return {
     op: n.opType,
-    domain: n.domain === 'ai.onnx' ? '' : n.domain,
+    domain: standard(n.domain),
     name: n.name,
     inputs: n.input,
     outputs: n.output,
-    attributes: Object.fromEntries(n.attribute.map((a) => [a.name, readAttribute(a)])),
+    attributes: readAttributes(n.attribute),
+    ...(n.overload && { overload: n.overload }),
+  }
+}
+
+function readFunction(f: FunctionProto): LocalFunction {
+  return {
+    domain: standard(f.domain),
+    name: f.name,
+    overload: f.overload,
+    opsets: readOpsets(f.opsetImport),
+    inputs: f.input,
+    outputs: f.output,
+    defaults: readAttributes(f.attributeProto),
+    nodes: f.node.map(readNode),
+  }
+}
+
+/** Inputs and outputs of a body may leave their types and shapes to be inferred. */
+function readBodyValue(v: ValueInfoProto): ValueInfo {
+  const type = v.type?.value
+  if (type?.case !== 'tensorType' || type.value.elemType === 0) return { name: v.name, dtype: undefined, dims: [] }
+  return { ...readValueInfo(v), ...(type.value.shape ? {} : { isUnranked: true as const }) }
+}
+
+/** A body; undefined where it holds what Lethe does not look into (inputs that are no tensors, sparse or external weights). */
+function readBody(g: GraphProto): Graph | undefined {
+  const isRead =
+    g.sparseInitializer.length === 0 &&
+    g.initializer.every((t) => isReadable(t.dataType) && t.dataLocation !== TensorProto_DataLocation.EXTERNAL) &&
+    [...g.input, ...g.output].every((v) => v.type === undefined || v.type.value.case === 'tensorType')
+  if (!isRead) return undefined
+  const initializers = new Map(g.initializer.map((t) => [t.name, readTensor(t)]))
+  return {
+    name: g.name,
+    opsets: new Map(),
+    inputs: g.input.filter((v) => !initializers.has(v.name)).map(readBodyValue),
+    outputs: g.output.map(readBodyValue),
+    initializers,
+    nodes: g.node.map(readNode),
   }
 }
 
@@ -117,6 +167,7 @@ const decoder = new TextDecoder()
 const encoder = new TextEncoder()
 
 function readAttribute(a: AttributeProto): Attribute {
+  if (a.refAttrName) return { kind: 'reference', value: a.refAttrName }
   switch (a.type) {
     case AttributeType.INT:
       return { kind: 'int', value: Number(a.i) }
@@ -132,6 +183,10 @@ function readAttribute(a: AttributeProto): Attribute {
       return { kind: 'strings', value: a.strings.map((s) => decoder.decode(s)) }
     case AttributeType.TENSOR:
       return a.t && isReadable(a.t.dataType) ? { kind: 'tensor', value: readTensor(a.t) } : { kind: 'opaque', value: a }
+    case AttributeType.GRAPH: {
+      const body = a.g && readBody(a.g)
+      return body ? { kind: 'graph', value: body } : { kind: 'opaque', value: a }
+    }
     default:
       return { kind: 'opaque', value: a }
   }
@@ -157,8 +212,18 @@ function writeAttribute(name: string, a: Attribute): AttributeProto {
       })
     case 'tensor':
       return create(AttributeProtoSchema, { name, type: AttributeType.TENSOR, t: writeTensor('', a.value) })
+    case 'graph':
+      return create(AttributeProtoSchema, { name, type: AttributeType.GRAPH, g: writeBody(a.value) })
+    case 'reference':
+      return create(AttributeProtoSchema, { name, refAttrName: a.value })
     case 'opaque':
       return a.value as AttributeProto
+  }
+}
+
+function writeDim(d: number | string | undefined): MessageInitShape<typeof TensorShapeProto_DimensionSchema> {
+  return {
+    value: typeof d === 'number' ? { case: 'dimValue', value: BigInt(d) } : { case: 'dimParam', value: d ?? '' },
   }
 }
 
@@ -171,14 +236,7 @@ function writeValueInfo(v: ValueInfo): ValueInfoProto {
         case: 'tensorType',
         value: {
           elemType: onnxTypeCode[v.dtype],
-          shape: {
-            dim: v.dims.map((d) => ({
-              value:
-                typeof d === 'number'
-                  ? { case: 'dimValue' as const, value: BigInt(d) }
-                  : { case: 'dimParam' as const, value: d ?? '' },
-            })),
-          },
+          ...(!v.isUnranked && { shape: { dim: v.dims.map(writeDim) } }),
         },
       },
     },
@@ -206,24 +264,28 @@ export function writeGraph(
       create(OperatorSetIdProtoSchema, { domain, version: BigInt(version) }),
     ),
     metadataProps: Object.entries(options.metadata ?? {}).map(([key, value]) => ({ key, value })),
-    graph: create(GraphProtoSchema, {
-      name: graph.name || 'lethe',
-      input: graph.inputs.map(writeValueInfo),
-      output: graph.outputs.map(writeValueInfo),
-      initializer: [...graph.initializers].map(([name, t]) => writeTensor(name, t)),
-      node: graph.nodes.map((n) =>
-        create(NodeProtoSchema, {
-          opType: n.op,
-          domain: n.domain,
-          name: n.name,
-          input: [...n.inputs],
-          output: [...n.outputs],
-          attribute: Object.entries(n.attributes).map(([name, a]) => writeAttribute(name, a)),
-        }),
-      ),
-    }),
+    graph: writeBody(graph),
   })
   return bytesOf(proto, options)
+}
+
+function writeBody(graph: Graph): GraphProto {
+  return create(GraphProtoSchema, {
+    name: graph.name || 'lethe',
+    input: graph.inputs.map(writeValueInfo),
+    output: graph.outputs.map(writeValueInfo),
+    initializer: [...graph.initializers].map(([name, t]) => writeTensor(name, t)),
+    node: graph.nodes.map((n) =>
+      create(NodeProtoSchema, {
+        opType: n.op,
+        domain: n.domain,
+        name: n.name,
+        input: [...n.inputs],
+        output: [...n.outputs],
+        attribute: Object.entries(n.attributes).map(([name, a]) => writeAttribute(name, a)),
+      }),
+    ),
+  })
 }
 
 /** Bytes of a model; the weights are counted before any memory is taken. */

@@ -35,24 +35,50 @@ const bad = (what: string): LetheError => new LetheError('data-format', `The saf
  * (little-endian), a JSON header of name → {dtype, shape, data_offsets}, then the data, which the tensors fill without gaps.
  */
 export function readSafetensors(bytes: Uint8Array): Safetensors {
+  const length = headerLength(bytes, bytes.length)
+  const { layout, metadata } = readSafetensorsHeader(bytes.subarray(8, 8 + length), bytes.length - 8 - length)
+  const tensors = new Map<string, Tensor>()
+  for (const [name, { dtype, dims, start, end }] of layout) {
+    tensors.set(name, { dtype, dims, data: fromBytes(dtype, bytes.subarray(8 + length + start, 8 + length + end)) })
+  }
+  return { tensors, metadata }
+}
+
+/** Where a tensor lies in the data of a file: bytes `start` to `end` after the header. */
+export interface SafetensorsEntry {
+  readonly dtype: DataType
+  readonly dims: readonly number[]
+  readonly start: number
+  readonly end: number
+}
+
+/** Length of the JSON header, of the first eight bytes of a file and the size of all. Throws `data-format` where it is longer. */
+export function headerLength(bytes: Uint8Array, sizeBytes: number): number {
   if (bytes.length < 8) throw bad('is shorter than its header length')
   const length = Number(new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true))
-  if (length > headerLimitBytes || length + 8 > bytes.length) throw bad('ends before its header does')
-  const header = parseHeader(bytes.subarray(8, 8 + length))
-  const data = bytes.subarray(8 + length)
-  const tensors = new Map<string, Tensor>()
+  if (length > headerLimitBytes || length + 8 > sizeBytes) throw bad('ends before its header does')
+  return length
+}
+
+/**
+ * Layout of the bytes of a JSON header and the size of the data after it, for files that are read a tensor at a time.
+ * Throws `data-format` as `readSafetensors` does.
+ */
+export function readSafetensorsHeader(
+  json: Uint8Array,
+  dataBytes: number,
+): { layout: Map<string, SafetensorsEntry>; metadata: Record<string, string> } {
+  const layout = new Map<string, SafetensorsEntry>()
   let metadata: Record<string, string> = {}
-  const spans: [number, number][] = []
-  for (const [name, entry] of Object.entries(header)) {
+  for (const [name, entry] of Object.entries(parseHeader(json))) {
     if (name === '__metadata__') metadata = readMetadata(entry)
-    else {
-      const { tensor, span } = readEntry(name, entry, data)
-      tensors.set(name, tensor)
-      spans.push(span)
-    }
+    else layout.set(name, readEntry(name, entry, dataBytes))
   }
-  checkSpans(spans, data.length)
-  return { tensors, metadata }
+  checkSpans(
+    [...layout.values()].map(({ start, end }) => [start, end]),
+    dataBytes,
+  )
+  return { layout, metadata }
 }
 
 /** The data is filled from its first to its last byte, each byte by one tensor. */
@@ -87,7 +113,7 @@ function readMetadata(entry: unknown): Record<string, string> {
   )
 }
 
-function readEntry(name: string, entry: unknown, data: Uint8Array): { tensor: Tensor; span: [number, number] } {
+function readEntry(name: string, entry: unknown, dataBytes: number): SafetensorsEntry {
   if (typeof entry !== 'object' || entry === null) throw bad(`has tensor "${name}" with a damaged entry`)
   const {
     dtype: code,
@@ -99,10 +125,10 @@ function readEntry(name: string, entry: unknown, data: Uint8Array): { tensor: Te
   if (!isCounts(shape) || !isCounts(offsets) || offsets.length !== 2)
     throw bad(`has tensor "${name}" with a damaged entry`)
   const [start, end] = [offsets[0]!, offsets[1]!]
-  if (start > end || end > data.length || end - start !== sizeOf(shape) * bytesPerElement(dtype)) {
+  if (start > end || end > dataBytes || end - start !== sizeOf(shape) * bytesPerElement(dtype)) {
     throw bad(`has tensor "${name}" of shape [${shape}] outside its data`)
   }
-  return { tensor: { dtype, dims: shape, data: fromBytes(dtype, data.subarray(start, end)) }, span: [start, end] }
+  return { dtype, dims: shape, start, end }
 }
 
 function isCounts(value: unknown): value is number[] {

@@ -1,7 +1,7 @@
 import type { Engine, Tensors } from '../engine/engine.js'
 import { LetheError } from '../errors.js'
 import type { Val } from '../graph/emitter.js'
-import { type Graph, intAttribute, type Node, nodeLabel, producers } from '../graph/graph.js'
+import { type Graph, intAttribute, type Node, nodeLabel, producers, usesOf } from '../graph/graph.js'
 import { writeGraph } from '../onnx/model.js'
 import { allocate, type DataType, isFloat, numberAt, sizeOf, type Tensor } from '../tensor/tensor.js'
 
@@ -59,7 +59,7 @@ const randomOps = new Set([
  * Observes a graph by running it on a sample of at least three examples (repeated where there are fewer).
  *
  * Throws `mixes-examples` where the first example's outputs change with its neighbours or its place (unless `mixing` is allowed, for
- * training with batch statistics), `engine-failed` where the model cannot be run, `model-unsupported` for random operators and local functions.
+ * training with batch statistics), `engine-failed` where the model cannot be run, `model-unsupported` for random operators.
  */
 export async function trace(
   graph: Graph,
@@ -129,7 +129,7 @@ function kindsOf(graph: Graph, grows: (name: string) => boolean): Map<string, Va
     kinds.set(name, isFloat(t.dtype) && t.dims.length > 0 ? 'shared' : 'constant')
   for (const input of graph.inputs) kinds.set(input.name, 'data')
   for (const node of graph.nodes) {
-    const from = node.inputs.map((name) => kinds.get(name) ?? 'constant')
+    const from = usesOf(node).map((name) => kinds.get(name) ?? 'constant')
     const kind = shapeOps.has(node.op)
       ? 'constant'
       : from.includes('data')
@@ -249,12 +249,12 @@ export async function specialise(traced: Trace, engine: Engine, batch: number): 
     throw new LetheError('internal', `The model has a fixed batch of ${traced.fixedBatch}, asked for ${batch}.`)
   }
   const made = producers(graph)
-  const used = new Set(graph.nodes.flatMap((n) => (isConstantNode(n) ? [] : [...n.inputs])))
+  const used = new Set(graph.nodes.flatMap((n) => (isConstantNode(n) ? [] : usesOf(n))))
   for (const output of graph.outputs) used.add(output.name)
   const wanted = [...made.keys()].filter((name) => isConstant(name) && used.has(name))
   const initializers = new Map(graph.initializers)
   if (wanted.length > 0) {
-    const probe = { ...graph, outputs: wanted.map((name) => ({ name, dtype: undefined, dims: [] })) }
+    const probe = partFor(graph, wanted)
     const session = await engine.createSession(writeGraph(probe), { optimise: 'none' })
     try {
       const rows = Array.from({ length: batch }, (_, i) => i)
@@ -267,7 +267,7 @@ export async function specialise(traced: Trace, engine: Engine, batch: number): 
   const nodes = graph.nodes.filter((n) => !isConstantNode(n))
   const values = new Map<string, StaticValue>()
   for (const v of traced.values.values()) values.set(v.name, staticValue(v, batch, traced.fixedBatch !== undefined))
-  const live = new Set(nodes.flatMap((n) => n.inputs))
+  const live = new Set(nodes.flatMap(usesOf))
   for (const output of graph.outputs) live.add(output.name)
   return {
     batch,
@@ -285,6 +285,22 @@ export async function specialise(traced: Trace, engine: Engine, batch: number): 
   }
   function isConstantNode(node: Node): boolean {
     return node.outputs.every((name) => !name || isConstant(name))
+  }
+}
+
+/** The part of a graph that makes the named values: runtimes take long to plan what nobody reads. */
+export function partFor(graph: Graph, names: readonly string[]): Graph {
+  const needed = new Set(names)
+  const nodes = graph.nodes.toReversed().filter((node) => {
+    if (!node.outputs.some((name) => needed.has(name))) return false
+    for (const name of usesOf(node)) needed.add(name)
+    return true
+  })
+  return {
+    ...graph,
+    outputs: names.map((name) => ({ name, dtype: undefined, dims: [] })),
+    initializers: new Map([...graph.initializers].filter(([name]) => needed.has(name))),
+    nodes: nodes.reverse(),
   }
 }
 

@@ -13,6 +13,7 @@ import { type Network, openNetwork } from '../../src/network/network.js'
 import { readModel } from '../../src/onnx/model.js'
 import { readSafetensors } from '../../src/safetensors/safetensors.js'
 import type { Tensor } from '../../src/tensor/tensor.js'
+import { takeExamples } from '../../src/trace/trace.js'
 
 const folder = join(import.meta.dirname, '../fixtures/models')
 const bytes = (file: string): Uint8Array => readFileSync(join(folder, file))
@@ -92,17 +93,13 @@ function compare(
 function examplesOf(tensors: ReadonlyMap<string, Tensor>): Examples {
   const input = tensors.get('input.input')!
   const labels = Int32Array.from(tensors.get('labels')!.data as BigInt64Array, Number)
-  const [size, ...dims] = input.dims as [number, ...number[]]
-  const each = dims.reduce((a, b) => a * b, 1)
+  const size = input.dims[0]!
   return {
     size,
     labels,
     id: (row) => String(row),
     async load(rows): Promise<Record<string, Tensors[string]>> {
-      const data = new Float32Array(rows.length * each)
-      const all = input.data as Float32Array
-      for (const [i, row] of rows.entries()) data.set(all.subarray(row * each, (row + 1) * each), i * each)
-      return { input: { dtype: 'float32', dims: [rows.length, ...dims], data } }
+      return takeExamples({ input }, rows)
     },
   }
 }

@@ -79,6 +79,18 @@ export const verbs: readonly ListedVerb[] = [
     load: async () => (await import('./check.js')).check,
   },
   {
+    name: 'export',
+    summary: 'take the weights of a forgotten model back to a PyTorch state dict (safetensors)',
+    group: look,
+    examples: [
+      [
+        'lethe export weights forgotten.onnx --like model.safetensors -o forgotten.safetensors',
+        'load_state_dict takes the result; add --original model.onnx where names are lost',
+      ],
+    ],
+    load: async () => (await import('./export.js')).exportVerb,
+  },
+  {
     name: 'train',
     summary: 'train a classifier from scratch and write it as ONNX',
     group: look,
