@@ -1,7 +1,13 @@
 import type { Estimator } from './estimator.js'
 
-/** Examples a unit; partial sums are added unit by unit, so the number is part of what makes runs repeat to the byte. */
-const unitSize = 512
+/**
+ * Examples a unit: 512 at most, and few enough that a small set keeps several workers busy. It depends on the number of
+ * examples alone; partial sums are added unit by unit, so it is part of what makes runs repeat to the byte.
+ */
+function unitSize(count: number): number {
+  const [step, most, shares] = [16, 512, 8]
+  return Math.min(most, Math.max(1, Math.ceil(count / shares / step)) * step)
+}
 
 /** Diagonal of the empirical Fisher, exact per example: I = (1/N) Σ_n (∂ℓ_n/∂θ)². Independent of the data's order up to rounding. */
 export const exact: Estimator = {
@@ -11,9 +17,11 @@ export const exact: Estimator = {
   isAdditive: true,
   settle: () => ({ estimator: 'exact' }),
   units: (count) => count,
-  plan: (examples) =>
-    Array.from({ length: Math.ceil(examples.size / unitSize) }, (_, i) => ({
-      rows: Array.from({ length: Math.min(unitSize, examples.size - i * unitSize) }, (_, j) => i * unitSize + j),
+  plan({ size }) {
+    const each = unitSize(size)
+    return Array.from({ length: Math.ceil(size / each) }, (_, i) => ({
+      rows: Array.from({ length: Math.min(each, size - i * each) }, (_, j) => i * each + j),
       weight: 1,
-    })),
+    }))
+  },
 }
