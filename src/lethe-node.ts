@@ -25,6 +25,8 @@ export interface LetheOptions {
   /** Data the model has not seen, for the verdict. */
   readonly test?: string | Dataset
   readonly preprocessing?: Preprocessing
+  /** Array of the data by model input, where the names differ. */
+  readonly inputs?: Readonly<Record<string, string>>
   /** Output that holds the class scores, where there are several. */
   readonly output?: string
   readonly workers?: number

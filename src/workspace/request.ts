@@ -40,6 +40,8 @@ export interface PlannedRequest {
   readonly task: Task
   readonly subject: string
   readonly plan: Plan
+  /** Name of the estimator of the importances. */
+  readonly estimator: string
   readonly sets: RequestSets
   readonly forgetIds: readonly string[]
 }
@@ -91,7 +93,8 @@ export async function planRequest(workspace: Workspace, options: ForgetOptions):
     signal: options.signal,
     onTrial: (done, total) => options.onProgress?.('strengths', { done, total }),
   })
-  return { task, subject: subjectOf(task, selectors, rows.length), plan, sets, forgetIds }
+  const subject = subjectOf(task, selectors, rows.length)
+  return { task, subject, plan, estimator: store.importance.settings.estimator, sets, forgetIds }
 }
 
 /** Importances of the chosen parameters alone. */
@@ -102,7 +105,7 @@ function only(importance: Importance, chosen: ReadonlySet<string>): Importance {
 /** The verdict on a planned request, with the numbers of the model before and after. */
 export async function judgeRequest(
   workspace: Workspace,
-  { task, subject, plan, sets }: PlannedRequest,
+  { task, subject, plan, estimator, sets }: PlannedRequest,
   options: { signal?: AbortSignal; retrained?: Judgement; onProgress?: ForgetOptions['onProgress'] } = {},
 ): Promise<{ before: Judgement; after: Judgement; verdict: Verdict }> {
   const { network, pool } = workspace
@@ -123,6 +126,7 @@ export async function judgeRequest(
       before: before.facts,
       after: after.facts,
       ...(options.retrained && { retrained: options.retrained.facts }),
+      isExact: estimator === 'exact',
       floor: plan.floor,
     }),
   }

@@ -17,8 +17,14 @@ interface Forgotten {
   readonly before: Facts
   readonly after: Facts
 }
+type Rows = Readonly<Record<string, readonly (Share & { readonly of: string | number; readonly n: number })[]>>
 interface Evaluated {
-  readonly models: readonly { readonly name: string; readonly facts: Facts }[]
+  readonly models: readonly {
+    readonly name: string
+    readonly facts: Facts
+    readonly overall: Rows
+    readonly sets: Readonly<Record<string, Rows>>
+  }[]
 }
 
 /** The one JSON document on stdout; parsing refuses a second one, and anything around it. */
@@ -145,8 +151,23 @@ describe('a small classifier, from training to evaluation', () => {
     }
   })
 
+  it('is measured per class on forget set, retained data and test data', async () => {
+    const { models } = await json<Evaluated>('evaluate', ...base, '--test', 'test.npz', '-f', 'class=1')
+    const { overall, sets, facts } = models[0]!
+    const of = (rows: Rows | undefined): unknown => rows?.['class-accuracy']?.map((row) => row.of)
+    expect(of(sets.forget)).toEqual([1])
+    expect(of(sets.retain)).toEqual([0, 2, 3])
+    expect(of(overall)).toEqual([0, 1, 2, 3])
+    expect(sets.forget?.accuracy?.[0]).toMatchObject(facts.forget!.accuracy)
+    const rows = sets.retain!['class-accuracy']!
+    const right = rows.reduce((sum, { value, n }) => sum + value * n, 0)
+    expect(right / rows.reduce((sum, { n }) => sum + n, 0)).toBeCloseTo(facts.retain!.accuracy.value, 12)
+  })
+
   it('is told about in tables without --json', async () => {
     const text = await good(folder, ['evaluate', ...base, '--test', 'test.npz', '-f', 'class=1'])
+    expect(text).toMatch(/^accuracy on forget set\s+model\.onnx\s+records$/m)
+    expect(text).toMatch(/^accuracy on retained training data\s+model\.onnx\s+records$/m)
     expect(text).toMatch(/^accuracy on test data\s+model\.onnx\s+records$/m)
     expect(text).toMatch(/^accuracy, forget set\s+\d/m)
   })

@@ -365,3 +365,10 @@ describe('visibility of an area', () => {
     expect(visibility(estimate)).toBe(expected)
   })
 })
+
+it('grouped importances are advised for a class that stays only where they were exact', () => {
+  const known = facts('class', model(90, 100), model(86, 100))
+  const advice = (isExact: boolean): string => verdict({ ...known, isExact }).advice.join(' ')
+  expect(advice(true)).toContain('--estimator grouped')
+  expect(advice(false)).not.toContain('--estimator grouped')
+})

@@ -143,3 +143,9 @@ it('pictures are asked for by name where the data holds features', () => {
     'cnn takes images [channels, height, width]; the data has [6]. Use --arch mlp.',
   )
 })
+
+it('pictures that three halvings leave nothing of are refused by cnn', () => {
+  const build = (side: number) => () => findArchitecture('cnn').build({ dims: [3, side, side], classes: 2 }, () => 0.5)
+  expect(build(7)).toThrow('cnn takes images of at least 8×8; the data has 7×7. Use --arch mlp or --resize.')
+  expect(build(8)).not.toThrow()
+})

@@ -5,6 +5,7 @@ import { type Selector, select } from '../../data/select.js'
 import { LetheError } from '../../errors.js'
 import { metrics } from '../../evaluate/metrics/index.js'
 import type { MetricRow } from '../../evaluate/metrics/metric.js'
+import type { Outputs } from '../../evaluate/outputs.js'
 import { readFault } from '../../files/fault.js'
 import { openForward } from '../../network/forward.js'
 import { type Judgement, judge, outputsOf } from '../../workspace/judge.js'
@@ -14,14 +15,27 @@ import type { Workspace } from '../../workspace/workspace-node.js'
 import type { Verb } from '../command.js'
 import { factRows } from '../facts-text.js'
 import { dataOptions, forgetOptions, modelsOptions } from '../options.js'
-import { listOf, type Options, openData, openModel, selectorsOf, settingsOf } from '../session.js'
+import {
+  listOf,
+  type Options,
+  openData,
+  openModel,
+  openStore,
+  preprocessingOf,
+  selectorsOf,
+  settingsOf,
+} from '../session.js'
 import { percent, type Terminal, table } from '../terminal.js'
 
 /** `lethe evaluate`: accuracies and membership attacks of one or more models on the same data. */
 export const evaluate: Verb = {
   name: 'evaluate',
   summary: 'measure models on forget, retained and unseen data, with two membership attacks',
-  configure: (program) => forgetOptions(dataOptions(modelsOptions(program))),
+  configure: (program) =>
+    forgetOptions(dataOptions(modelsOptions(program))).option(
+      '-i, --importance <file>',
+      'importance store: its preprocessing is used',
+    ),
   async run(options, _, terminal) {
     const given = listOf(options.model)
     const settings = await settingsOf({ ...options, model: given[0] })
@@ -32,9 +46,11 @@ export const evaluate: Verb = {
     for (const model of models) await checkReadable(model)
     const { data, test } = await openData(settings)
     const request = await requestOf(options, data, test)
+    const preprocessing =
+      options.importance === undefined ? undefined : preprocessingOf(settings, (await openStore(options)).store)
     const results: Measured[] = []
     for (const model of models) {
-      const workspace = await openModel({ ...settings, model }, data)
+      const workspace = await openModel({ ...settings, model }, data, preprocessing)
       try {
         results.push({ name: model, ...(await measure(workspace, request, terminal)) })
       } finally {
@@ -43,18 +59,25 @@ export const evaluate: Verb = {
     }
     const of = test ? 'test data' : 'data'
     const judged = results.flatMap((r) => (r.judgement ? [[r.name, r.judgement] as const] : []))
-    const perClass = classTable(of, results, (test ?? data).classes)
+    const shown = [['forget', 'forget set'] as const, ['retain', 'retained training data'] as const].filter(([set]) =>
+      results.some((r) => r.sets[set]),
+    )
+    const tables = [
+      ...shown.map(([set, title]) => classTable(title, results, data.classes, (r) => r.sets[set])),
+      classTable(of, results, (test ?? data).classes, (r) => r.overall),
+    ]
     return {
       json: {
         data: of,
-        models: results.map(({ name, overall, judgement }) => ({
+        models: results.map(({ name, overall, sets, judgement }) => ({
           name,
           overall,
+          sets,
           facts: judgement?.facts,
           attacks: judgement?.attacks,
         })),
       },
-      text: judged.length > 0 ? `${perClass}\n\n${factRows(judged)}` : perClass,
+      text: [...tables, ...(judged.length > 0 ? [factRows(judged)] : [])].join('\n\n'),
     }
   },
 }
@@ -65,9 +88,15 @@ async function checkReadable(path: string): Promise<void> {
   })
 }
 
+/** Rows of every metric, by its name. */
+type Rows = Readonly<Record<string, readonly MetricRow[]>>
+
 interface Measured {
   readonly name: string
-  readonly overall: Readonly<Record<string, readonly MetricRow[]>>
+  /** On the test data, or the data where there is none. */
+  readonly overall: Rows
+  /** On the training records to forget and on those that stay, where a forget set is named. */
+  readonly sets: { readonly forget?: Rows; readonly retain?: Rows }
   readonly judgement: Judgement | undefined
 }
 
@@ -100,13 +129,19 @@ async function measure(
       signal,
       onProgress: progress(name),
     })
-    const overall = Object.fromEntries(metrics.map((m) => [m.name, m.measure(outputs)]))
+    const overall = measureAll(outputs)
     const onProgress = progress(`${name}, by set`)
     const judgement = sets && (await judge(network, pool, sets, new Map(), { signal, onProgress }))
-    return { overall, judgement }
+    const { forget, retain } = judgement?.answers ?? {}
+    const bySet = { ...(forget && { forget: measureAll(forget) }), ...(retain && { retain: measureAll(retain) }) }
+    return { overall, sets: bySet, judgement }
   } finally {
     await forward.release()
   }
+}
+
+function measureAll(outputs: Outputs): Rows {
+  return Object.fromEntries(metrics.map((m) => [m.name, m.measure(outputs)]))
 }
 
 function judgingSets(
@@ -125,17 +160,22 @@ function judgingSets(
   }).judges
 }
 
-/** Accuracy of each class and of all, a column a model. */
-function classTable(of: string, results: readonly Measured[], classes: readonly string[] | undefined): string {
-  const rowsOf = ({ overall }: Measured): string[][] => [
-    ...(overall['class-accuracy'] ?? []).map((r) => [
+/** Accuracy of each class and of all on one set of records, a column a model. */
+function classTable(
+  of: string,
+  results: readonly Measured[],
+  classes: readonly string[] | undefined,
+  read: (model: Measured) => Rows | undefined,
+): string {
+  const rowsOf = (rows: Rows | undefined): string[][] => [
+    ...(rows?.['class-accuracy'] ?? []).map((r) => [
       typeof r.of === 'number' ? (classes?.[r.of] ?? String(r.of)) : 'all',
       percent(r.value),
       String(r.n),
     ]),
-    ...(overall.accuracy ?? []).map((r) => ['all', percent(r.value, 2), String(r.n)]),
+    ...(rows?.accuracy ?? []).map((r) => ['all', percent(r.value, 2), String(r.n)]),
   ]
-  const columns = results.map(rowsOf)
+  const columns = results.map((r) => rowsOf(read(r)))
   return table(
     [`accuracy on ${of}`, ...results.map((r) => r.name), 'records'],
     columns[0]!.map((row, i) => [row[0]!, ...columns.map((rows) => rows[i]?.[1] ?? '–'), row[2]!]),

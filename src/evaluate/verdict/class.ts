@@ -9,7 +9,7 @@ export const classLimit = 0.02
  * A whole class is forgotten when the model names it for at most 2 % of its records: a model that never saw the class never
  * names it. Decided by the worse of the forget set and unseen records of the class, where both are there.
  */
-export function decideClass({ subject, before, after }: VerdictFacts): Decision {
+export function decideClass({ subject, before, after, isExact = false }: VerdictFacts): Decision {
   const useUnseen = (after.unseen?.accuracy.value ?? 0) > after.forget.accuracy.value
   const now = (useUnseen && after.unseen ? after.unseen : after.forget).accuracy
   const then = (useUnseen && before.unseen ? before.unseen : before.forget).accuracy
@@ -37,7 +37,9 @@ export function decideClass({ subject, before, after }: VerdictFacts): Decision 
   }
   const advice = [
     'Let Lethe search the strength (--auto), or allow more loss on what stays (--keep).',
-    'Group the importances (--estimator grouped): for whole classes they select better than exact ones.',
+    ...(isExact
+      ? ['Group the importances (--estimator grouped): for whole classes they select better than exact ones.']
+      : []),
   ]
   if (now.value < then.value && isApart(now, then)) {
     return {

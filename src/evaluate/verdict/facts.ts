@@ -16,6 +16,8 @@ export interface VerdictFacts {
   readonly retrained?: ModelFacts
   /** Accuracy on the forget set that a model without it is expected to have, where nobody retrained one. */
   readonly target?: number
+  /** Whether the importances are exact per example: grouped ones select whole classes better. */
+  readonly isExact?: boolean
   /** Whether accuracy on what stays was held within its limit while the strength was chosen. */
   readonly floor: 'kept' | 'broken' | 'not checked'
 }

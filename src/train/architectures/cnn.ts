@@ -11,7 +11,7 @@ export const cnn: Architecture = {
   summary: 'four convolutions (16, 32, 64, 128) with batch norm, ReLU and max-pool',
   build(shape, random) {
     const b = new NetworkBuilder(random)
-    const [channels] = imageShape('cnn', shape)
+    const [channels] = imageShape('cnn', shape, 2 ** (widths.length - 1))
     let x = 'input'
     let from = channels
     widths.forEach((to, i) => {
