@@ -63,6 +63,8 @@ export function page(index, verdicts) {
     ...(refused.length
       ? ['## Refused', '', ...refused.map((v) => `- \`${v.file}\`: ${v.code ?? v.state}: ${v.why ?? v.parameter}`), '']
       : []),
+    'Which operators have a gradient: [ops.md](ops.md).',
+    '',
     `Versions: ${Object.entries(index.versions)
       .map(([k, v]) => `${k} ${v}`)
       .join(', ')}.`,

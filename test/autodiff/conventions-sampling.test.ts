@@ -143,27 +143,6 @@ const x = floats([1, 1, 4, 4], count(16))
 const refused: readonly { readonly call: Call; readonly what: string }[] = [
   {
     call: {
-      op: 'Resize',
-      opset: 18,
-      attributes: { mode: text('linear'), antialias: int(1) },
-      inputs: ['x', '', 'scales'],
-      feeds: { x },
-      constants: { scales: floats([4], [1, 1, 0.5, 0.5]) },
-    },
-    what: 'Node "node" (Resize, opset 18): the gradient with antialias has no rule; export the model without it.',
-  },
-  {
-    call: {
-      op: 'GridSample',
-      opset: 20,
-      attributes: { mode: text('cubic') },
-      inputs: ['x', 'grid'],
-      feeds: { x, grid: floats([1, 2, 2, 2], Array(8).fill(0)) },
-    },
-    what: 'Node "node" (GridSample, opset 20): the gradient with mode "cubic" has no rule; export the model without it.',
-  },
-  {
-    call: {
       op: 'MaxUnpool',
       opset: 11,
       attributes: { kernel_shape: ints([2, 2]) },

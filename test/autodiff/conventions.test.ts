@@ -312,7 +312,11 @@ describe('what has no gradient is refused by name', () => {
   })
   it.each([
     ['Hardmax', row('Hardmax', [[5]]), /Hardmax \(opset 17\), which has no rule/],
-    ['Det', row('Det', [[[5]]]), /Det \(opset 17\), which has no rule/],
+    [
+      'Det of many rows',
+      row('Det', [Array.from({ length: 17 }, (_, i) => Array.from({ length: 17 }, (_, j) => Number(i === j)))]),
+      /matrices of 17 rows \(more than 16\)/,
+    ],
     [
       'an unknown Gelu',
       { ...row('Gelu', [[1]], { approximate: { kind: 'string', value: 'sigmoid' } }), opset: 20 },

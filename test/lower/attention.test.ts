@@ -19,6 +19,8 @@ interface Options {
   readonly maskInput?: LowerCase['integers']
   readonly past?: boolean
   readonly lengths?: boolean
+  /** The scores are looked at, of this `qk_matmul_output_mode`, in place of the result. */
+  readonly scores?: 0 | 1 | 2 | 3
 }
 
 /** Queries, keys and values are linear in x [N, S, 8], with parameters. */
@@ -73,12 +75,21 @@ function row(options: Options): LowerCase {
           ...(options.past ? ['i5', 'i5'] : options.lengths ? ['', ''] : []),
           ...(options.lengths ? ['i6'] : []),
         ],
-        options.past ? ['o0', 'present_k', 'present_v'] : ['o0'],
-        { ...heads, ...attributes },
+        outputsOf(options),
+        {
+          ...heads,
+          ...attributes,
+          ...(options.scores !== undefined && { qk_matmul_output_mode: int(options.scores) }),
+        },
       ),
     ],
-    outputs: options.past ? ['o0', 'present_k', 'present_v'] : ['o0'],
+    outputs: outputsOf(options).filter((name) => name !== '' && name !== 'unread'),
   }
+}
+
+function outputsOf({ past, scores }: Options): string[] {
+  if (scores !== undefined) return ['unread', '', '', 'o0']
+  return past ? ['o0', 'present_k', 'present_v'] : ['o0']
 }
 
 const allowed = (size: number) => (n: number, i: number) => Number((n + i) % size !== 1)
@@ -105,6 +116,10 @@ const rows: readonly Options[] = [
   },
   { name: 'of several lengths, causal', opset: 24, rank: 4, lengths: true, attributes: { is_causal: int(1) } },
   { name: 'of several lengths', opset: 24, rank: 4, lengths: true },
+  { name: 'scores', scores: 0, attributes: { softcap: float(0.8) } },
+  { name: 'capped scores', scores: 1, opset: 24, attributes: { softcap: float(0.8) } },
+  { name: 'scores with a bias', scores: 2, opset: 24, shared: 2, mask: param([H, S, S]) },
+  { name: 'shares', scores: 3, attributes: { is_causal: int(1) } },
 ]
 
 describe('attention written out', () => {

@@ -84,6 +84,8 @@ export const elementwise: readonly Rule[] = [
     ],
   },
   { op: 'Identity', since: 1, lifts: true, vjp: (c) => [() => dy(c)] },
+  // Of a tensor, which is always there: itself. ONNX OptionalGetElement-18.
+  { op: 'OptionalGetElement', since: 18, lifts: true, vjp: (c) => [() => dy(c)] },
   // From an integer or a boolean nothing flows back: it is constant between its steps.
   { op: 'Cast', since: 6, lifts: true, vjp: (c) => [castBack(c)] },
   { op: 'CastLike', since: 15, lifts: true, vjp: (c) => [castBack(c), undefined] },

@@ -1,8 +1,9 @@
 import type { Val } from '../../graph/emitter.js'
+import { tensor } from '../../tensor/tensor.js'
 import { sumTo } from '../reduce-to.js'
-import { dy, floatOf, input, intOf, type Rule, type RuleContext } from '../rule.js'
+import { dy, floatOf, input, intOf, type Rule, type RuleContext, refuse } from '../rule.js'
 
-/** Matrix products. */
+/** Matrix products and determinants. */
 export const linear: readonly Rule[] = [
   {
     // Y [M, O] = α·A'·B' + β·C with A' [M, K] = A or Aᵀ and B' [K, O] = B or Bᵀ. ONNX Gemm-13.
@@ -23,7 +24,31 @@ export const linear: readonly Rule[] = [
     vjp: (c) => [() => matmulA(c), () => matmulB(c)],
     squares: (c) => [undefined, isWeight(c) && positionsOf(c) === 1 ? () => matmulSquares(c) : undefined],
   },
+  // d det(X)/dX = cof(X), also where X has no inverse. X [*, n, n]. ONNX Det-11.
+  { op: 'Det', since: 11, lifts: true, vjp: (c) => [() => detGradient(c)] },
 ]
+
+/** Largest matrix whose minors, n²·(n − 1)² numbers, are written out. */
+const largestDet = 16
+
+/** dy times the determinants of what is left without row i and column j, signs like a chessboard. */
+function detGradient(c: RuleContext): Val {
+  const { e } = c
+  const dims = input(c, 0).dims
+  const [rest, n] = [dims.slice(0, -2), dims.at(-1)!]
+  if (n > largestDet) refuse(c, `matrices of ${n} rows (more than ${largestDet})`)
+  const g = e.reshape(dy(c), [...dy(c).dims, 1, 1])
+  if (n === 1) return g
+  const without = (left: number): number[] => [...Array(n).keys()].filter((i) => i !== left)
+  const places = Array.from({ length: n * n }, (_, at) =>
+    without(Math.floor(at / n)).flatMap((row) => without(at % n).map((column) => BigInt(row * n + column))),
+  ).flat()
+  const indices = e.constant(tensor('int64', [n, n, n - 1, n - 1], BigInt64Array.from(places)), 'minors')
+  const flat = e.reshape(input(c, 0), [...rest, n * n])
+  const minors = e.emit('Det', [e.gather(flat, indices, rest.length)], [...rest, n, n])
+  const signs = Float32Array.from({ length: n * n }, (_, at) => ((Math.floor(at / n) + (at % n)) % 2 ? -1 : 1))
+  return e.mul(g, e.mul(minors, e.constant(tensor('float32', [n, n], signs), 'signs')))
+}
 
 /** True where a parameter's gradient is wanted for each example, and examples are an axis of the node itself. */
 const isKeptApart = (c: RuleContext, i: number): boolean => c.form === 'each' && c.isShared(i) && c.lead.length === 0

@@ -25,6 +25,7 @@ export const norm: readonly Rule[] = [
     op: 'BatchNormalization',
     since: 9,
     vjp: (c) => {
+      if (c.dO.slice(1).some((d) => d)) refuse(c, 'its running statistics used')
       const isTraining = c.opset >= 14 && intOf(c, 'training_mode', 0) === 1
       const over = isTraining ? [0, ...spatial(input(c, 0))] : []
       const hat = once(() => (isTraining ? normalised(c, input(c, 0), over) : running(c)))
@@ -44,12 +45,19 @@ export const norm: readonly Rule[] = [
     op: 'LayerNormalization',
     since: 1,
     vjp: (c) => {
-      if (c.dO[1] || c.dO[2]) refuse(c, 'its mean or deviation used')
       const x = input(c, 0)
       const axis = positiveAxis(intOf(c, 'axis', -1), x.dims.length)
       const over = x.dims.map((_, i) => i).filter((i) => i >= axis)
       const hat = once(() => normalised(c, x, over))
-      return [() => gradient(c, hat(), c.e.mul(dy(c), input(c, 1)), over), () => c.e.mul(dy(c), hat().x), () => dy(c)]
+      const isRead = c.dO[0] !== undefined
+      return [
+        () => {
+          const parts = isRead ? [gradient(c, hat(), c.e.mul(dy(c), input(c, 1)), over)] : []
+          return [...parts, ...byStatistics(c, hat(), over)].reduce((a, b) => c.e.add(a, b))
+        },
+        isRead ? () => c.e.mul(dy(c), hat().x) : undefined,
+        isRead ? () => dy(c) : undefined,
+      ]
     },
   },
   {
@@ -140,6 +148,17 @@ function running(c: RuleContext): Normalised {
 function gradient(c: RuleContext, { x, r }: Normalised, g: Val, over: readonly number[]): Val {
   const mean = c.e.reduceMean(g, over, true)
   return c.e.mul(r, c.e.sub(c.e.sub(g, mean), along(c, { x, r }, g, over)))
+}
+
+/** Back from the outputs μ and r: over m elements, ∂μ/∂x = 1/m and ∂r/∂x = −r²·x̂/m. */
+function byStatistics(c: RuleContext, { x, r }: Normalised, over: readonly number[]): Val[] {
+  const { e } = c
+  const share = e.scalar(1 / sizeOf(over.map((axis) => x.dims[axis]!)))
+  const [dMean, dInverse] = [c.dO[1], c.dO[2]]
+  const parts: Val[] = []
+  if (dMean) parts.push(e.expand(e.mul(dMean, share), x.dims))
+  if (dInverse) parts.push(e.unary('Neg', e.mul(e.mul(x, e.mul(r, r)), e.mul(dInverse, share))))
+  return parts
 }
 
 /** x̂·mean(g·x̂) */

@@ -57,7 +57,6 @@ function resizeGradient(c: RuleContext): Val {
 
 /** Axes that change: those with another size or scale. A result of the input's shape is the input, whatever the region. */
 function samplingsOf(c: RuleContext): Sampling[] {
-  if (intOf(c, 'antialias', 0) !== 0) refuse(c, 'antialias')
   const [from, to] = [input(c, 0).dims, output(c).dims]
   if (from.every((n, i) => n === to[i])) return []
   const isNew = c.opset > 10
@@ -138,6 +137,8 @@ function weighing(c: RuleContext, { n, scale }: Sampling): (at: number) => [numb
     const round = c.opset < 11 ? (scale < 1 ? Math.ceil : Math.trunc) : nearest[name]
     return round ? (at) => [[round(at), 1]] : refuse(c, `nearest_mode "${name}"`)
   }
+  const isSmoothed = c.opset >= 18 && intOf(c, 'antialias', 0) !== 0 && scale < 1
+  if (isSmoothed && (mode === 'linear' || mode === 'cubic')) return smoothed(c, n, scale, mode)
   if (mode === 'linear') {
     return (at) => {
       const inside = Math.min(Math.max(at, 0), n - 1)
@@ -165,11 +166,39 @@ function weighing(c: RuleContext, { n, scale }: Sampling): (at: number) => [numb
   }
 }
 
+/**
+ * Against aliasing the kernel is as much wider as the result is smaller, and its weights are made to sum to 1. ONNX Resize-18.
+ */
+function smoothed(
+  c: RuleContext,
+  n: number,
+  scale: number,
+  mode: 'linear' | 'cubic',
+): (at: number) => [number, number][] {
+  const a = floatOf(c, 'cubic_coeff_a', -0.75)
+  const excludes = intOf(c, 'exclude_outside', 0) !== 0
+  const [reach, kernel] =
+    mode === 'linear' ? [1, (d: number): number => 1 - d] : [2, (d: number): number => cubicKernel(d, a)]
+  return (at) => {
+    const first = Math.ceil(at - reach / scale)
+    const last = Math.floor(at + reach / scale)
+    const indices = Array.from({ length: last - first + 1 }, (_, i) => first + i)
+    const weights = indices
+      .filter((index) => !excludes || (index >= 0 && index < n))
+      .map((index): [number, number] => [index, kernel(Math.min(Math.abs(index - at) * scale, reach))])
+    const total = weights.reduce((sum, [, w]) => sum + w, 0)
+    return weights.map(([index, w]) => [index, w / total])
+  }
+}
+
+/** Cubic convolution with coefficient a at a distance of up to 2. */
+function cubicKernel(d: number, a: number): number {
+  return d <= 1 ? ((a + 2) * d - (a + 3)) * d * d + 1 : ((a * d - 5 * a) * d + 8 * a) * d - 4 * a
+}
+
 /** Weights of the elements at −1, 0, 1 and 2 around a place t between 0 and 1: cubic convolution with coefficient a. */
 function cubicWeights(t: number, a: number): number[] {
-  const near = (d: number): number => ((a + 2) * d - (a + 3)) * d * d + 1
-  const far = (d: number): number => ((a * d - 5 * a) * d + 8 * a) * d - 4 * a
-  return [far(t + 1), near(t), near(1 - t), far(2 - t)]
+  return [t + 1, t, 1 - t, 2 - t].map((d) => cubicKernel(d, a))
 }
 
 /** Mᵀ times g along an axis of size m, which becomes n. */

@@ -19,7 +19,6 @@ interface Sizes {
 
 function expand(c: LoweringContext): (string | undefined)[] {
   const { w, node } = c
-  if (node.outputs[3]) refuse(c, 'the output qk_matmul_output')
   if (intAttribute(node, 'left_window_size', -1) >= 0 || intAttribute(node, 'right_window_size', -1) >= 0)
     refuse(c, 'a window')
   const isFlat = rankOf(c, 0) === 3
@@ -41,10 +40,12 @@ function expand(c: LoweringContext): (string | undefined)[] {
   const scores = together(w.matmul(apart(w.scale(q, scale), depth), turned), sizes.keys)
   const cap = floatAttribute(node, 'softcap', 0)
   const capped = cap === 0 ? scores : w.scale(w.op('Tanh', [w.scale(scores, 1 / cap)]), cap)
-  const p = apart(softmax(c, capped, sizes), sizes.keys)
+  const { biased, p: whole } = softmax(c, capped, sizes)
+  const p = apart(whole, sizes.keys)
   const width = isFlat ? lengthOf(c, 2, 2) / shared : lengthOf(c, 2, 3)
   const y = together(w.matmul(p, alike(v)), width)
-  return [isFlat ? w.reshape(w.transpose(y, [0, 2, 1, 3]), [0, queries, heads * width]) : y, k, v]
+  const seen = [scores, capped, biased, whole][intAttribute(node, 'qk_matmul_output_mode', 0)]
+  return [isFlat ? w.reshape(w.transpose(y, [0, 2, 1, 3]), [0, queries, heads * width]) : y, k, v, seen]
 }
 
 function sizesOf(c: LoweringContext, isFlat: boolean): Sizes {
@@ -60,16 +61,19 @@ function headsApart({ w }: LoweringContext, x: string, heads: number, depth: num
   return w.transpose(w.reshape(x, [0, 0, heads, depth]), [0, 2, 1, 3])
 }
 
-/** Softmax over what each query may look at; a float mask is added before. */
-function softmax(c: LoweringContext, scores: string, sizes: Sizes): string {
+/** Softmax over what each query may look at, and what it is taken of: a float mask is added before. */
+function softmax(c: LoweringContext, scores: string, sizes: Sizes): { biased: string; p: string } {
   const { w } = c
   const allowed = allowedOf(c, sizes)
   const isAdded = c.I[3] && c.I[3].dtype !== 'bool'
   const biased = isAdded ? w.add(scores, widened(c, sizes, given(c, 3))) : scores
-  if (allowed.length === 0) return w.op('Softmax', [biased], { axis: { kind: 'int', value: -1 } })
+  const last = { axis: { kind: 'int', value: -1 } } as const
+  if (allowed.length === 0) return { biased, p: w.op('Softmax', [biased], last) }
   const may = allowed.reduce((a, b) => w.op('And', [a, b]))
-  const p = w.op('Softmax', [w.where(may, biased, w.scalar(-3e38))], { axis: { kind: 'int', value: -1 } })
-  return w.where(may, p, w.scalar(0))
+  const p = w.op('Softmax', [w.where(may, biased, w.scalar(-3e38))], last)
+  const isAsked = c.node.outputs[3] && intAttribute(c.node, 'qk_matmul_output_mode', 0) === 2
+  const masked = isAsked ? w.where(may, biased, w.scalar(Number.NEGATIVE_INFINITY)) : biased
+  return { biased: masked, p: w.where(may, p, w.scalar(0)) }
 }
 
 /** A mask that is shorter than the keys leaves the rest out: those places are masked by `allowedOf`. */

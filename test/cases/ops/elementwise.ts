@@ -151,6 +151,7 @@ export const elementwise: readonly OpCase[] = [
   ...unary('Abs', 'away-from-zero'),
   ...unary('Erf', 'normal'),
   ...unary('Identity', 'normal'),
+  ...unary('OptionalGetElement', 'normal', { opset: 18 }),
   ...unary('Cast', 'normal', { attributes: { to: int(1) } }),
   {
     name: 'Cast to float64 and back',

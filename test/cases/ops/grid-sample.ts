@@ -49,6 +49,30 @@ export const gridSample: readonly OpCase[] = [
       }),
     ),
   ),
+  ...(['zeros', 'border', 'reflection'] as const).flatMap((padding) =>
+    [0, 1].map(
+      (aligned): OpCase => ({
+        name: `GridSample cubic with padding by ${padding}, align_corners ${aligned}`,
+        op: 'GridSample',
+        opset: aligned === 1 ? 20 : 16,
+        inputs: [
+          data(['N', 2, 4, 5]),
+          data(['N', 2, 3, 2], 'unit'),
+          float32s([0.1]),
+          float32s(grid(flat, [4, 5], aligned === 1), [1, 2, 3, 2]),
+        ],
+        nodes: [
+          node('Mul', ['i1', 'i2'], 'moved'),
+          node('Add', ['moved', 'i3'], 'grid'),
+          node('GridSample', ['i0', 'grid'], 'o0', {
+            mode: text(aligned === 1 ? 'cubic' : 'bicubic'),
+            align_corners: int(aligned),
+            padding_mode: text(padding),
+          }),
+        ],
+      }),
+    ),
+  ),
   ...(['zeros', 'border', 'reflection'] as const).map(
     (padding): OpCase => ({
       name: `GridSample nearest with padding by ${padding}`,
@@ -113,5 +137,25 @@ export const gridSample: readonly OpCase[] = [
       node('GridSample', ['i0', 'grid'], 'y'),
       node('Conv', ['y', 'i5'], 'o0'),
     ],
+  },
+  ...[0, 1].map(
+    (aligned): OpCase => ({
+      name: `AffineGrid, align_corners ${aligned}`,
+      op: 'AffineGrid',
+      opset: 20,
+      inputs: [data(['N', 1, 3, 4]), data(['N', 2, 3]), param([2, 3])],
+      nodes: [
+        node('Shape', ['i0'], 'size'),
+        node('Mul', ['i1', 'i2'], 'theta'),
+        node('AffineGrid', ['theta', 'size'], 'o0', { align_corners: int(aligned) }),
+      ],
+    }),
+  ),
+  {
+    name: 'AffineGrid in space',
+    op: 'AffineGrid',
+    opset: 20,
+    inputs: [data(['N', 1, 2, 3, 4]), data(['N', 3, 4])],
+    nodes: [node('Shape', ['i0'], 'size'), node('AffineGrid', ['i1', 'size'], 'o0')],
   },
 ]

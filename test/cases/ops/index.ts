@@ -4,6 +4,7 @@ import { constant } from './constant.js'
 import { conv } from './conv.js'
 import { einsum } from './einsum.js'
 import { elementwise } from './elementwise.js'
+import { fourier } from './fourier.js'
 import { gather } from './gather.js'
 import { gridSample } from './grid-sample.js'
 import { linear } from './linear.js'
@@ -29,6 +30,7 @@ export const families: Readonly<Record<string, readonly OpCase[]>> = {
   conv,
   einsum,
   elementwise,
+  fourier,
   'grid-sample': gridSample,
   linear,
   'local-response': localResponse,

@@ -146,4 +146,20 @@ export const linear: readonly OpCase[] = [
       }),
     ),
   ),
+  { name: 'Det of two rows', op: 'Det', inputs: [data(['N', 2, 2])] },
+  { name: 'Det of four rows, stacked', op: 'Det', opset: 22, inputs: [data(['N', 2, 4, 4])] },
+  { name: 'Det of a number', op: 'Det', inputs: [data(['N', 1, 1])] },
+  {
+    // Rows of x are multiples of one another: the determinant is 0, its gradient is not.
+    name: 'Det of a matrix without an inverse',
+    op: 'Det',
+    inputs: [data(['N', 1, 2]), float32s([1, 2], [2, 1]), param([2, 2])],
+    nodes: [node('MatMul', ['i1', 'i0'], 'x'), node('Mul', ['x', 'i2'], 'scaled'), node('Det', ['scaled'], 'o0')],
+  },
+  {
+    name: 'Det of a parameter',
+    op: 'Det',
+    inputs: [data(['N', 2]), param([2, 3, 3])],
+    nodes: [node('Det', ['i1'], 'd'), node('Mul', ['i0', 'd'], 'o0')],
+  },
 ]

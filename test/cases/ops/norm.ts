@@ -43,6 +43,30 @@ export const norm: readonly OpCase[] = [
     inputs: [data(['N', 3, 5]), param([3, 5])],
   },
   {
+    name: 'LayerNormalization with its mean and deviation',
+    op: 'LayerNormalization',
+    outputs: 3,
+    attributes: { axis: int(-2) },
+    inputs: [data(['N', 2, 3, 5]), param([3, 5]), param([3, 5])],
+  },
+  {
+    name: 'LayerNormalization, of which only the deviation is used',
+    op: 'LayerNormalization',
+    inputs: [data(['N', 3, 5]), param([5]), param([5])],
+    nodes: [
+      node('Mul', ['i0', 'i1'], 'x'),
+      {
+        op: 'LayerNormalization',
+        domain: '',
+        name: 'norm',
+        inputs: ['x', 'i2'],
+        outputs: ['y', '', 'r'],
+        attributes: {},
+      },
+      node('Mul', ['r', 'i0'], 'o0'),
+    ],
+  },
+  {
     name: 'InstanceNormalization',
     op: 'InstanceNormalization',
     inputs: [data(['N', 3, 4, 2]), param([3]), param([3])],

@@ -162,4 +162,26 @@ export const resize: readonly OpCase[] = [
       node('Conv', ['up', 'i2'], 'o0'),
     ],
   },
+  ...(['linear', 'cubic'] as const).flatMap((name) =>
+    [0, 1].flatMap((excludes): OpCase[] => {
+      const attributes = { ...mode(name), antialias: int(1), exclude_outside: int(excludes) }
+      const what = `${name}, exclude_outside ${excludes}`
+      return [
+        {
+          name: `Resize against aliasing, ${what}`,
+          op: 'Resize',
+          opset: 18,
+          attributes,
+          inputs: [data(['N', 2, 7, 6]), omitted, float32s([1, 1, 0.6, 0.45])],
+        },
+        {
+          name: `Resize against aliasing upwards on one axis, ${what}`,
+          op: 'Resize',
+          opset: 19,
+          attributes,
+          inputs: [data(['N', 1, 7, 4]), omitted, float32s([1, 1, 0.4, 1.5])],
+        },
+      ]
+    }),
+  ),
 ]
