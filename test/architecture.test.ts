@@ -38,7 +38,11 @@ const packages: Readonly<Record<string, RegExp>> = {
   sharp: /^(data|report)\/.*-node\.ts$/,
   '@bufbuild/protobuf': /^onnx\//,
   commander: /^cli\//,
-  zod: /^(data\/(config-node|transforms\/(preprocessing|preprocessor-config))|evidence\/record)\.ts$/,
+  zod: /^(data\/(config-node|records\/options|readers\/csv-node|tokenizer\/(form|tokenizer)|transforms\/(preprocessing|preprocessor-config))|evidence\/record)\.ts$/,
+  'csv-parse': /^data\/readers\/csv-node\.ts$/,
+  hyparquet: /^data\/readers\/parquet\.ts$/,
+  'hyparquet-compressors': /^data\/readers\/parquet\.ts$/,
+  '@huggingface/tokenizers': /^data\/tokenizer\/tokenizer\.ts$/,
 }
 /** Files that may use Node itself; all others run in a browser, too. */
 const nodeFiles = /^(cli|engine\/node)\/|-node\.ts$/

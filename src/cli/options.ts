@@ -25,10 +25,15 @@ function engineOptions(program: Command): Command {
 export function dataOptions(program: Command): Command {
   return program
     .optionsGroup('Data:')
-    .option('-d, --data <path>', 'data the model was trained on: folder of images, CIFAR, IDX, .npz or .npy')
+    .option(
+      '-d, --data <path>',
+      'data the model was trained on: folder of images, CIFAR, IDX, .npz or .npy, .jsonl, .parquet or .csv',
+    )
     .option('--format <name>', 'form of the data, where it cannot be told from the files')
     .option('--split <name>', 'part of the data: train, test or all')
     .option('--attributes <file>', 'CSV of further attributes: the column id, and one column per attribute')
+    .option('--tokenizer <file>', 'tokenizer.json of texts (default: the one beside the data or the model)')
+    .option('--max-length <n>', 'tokens of every text: longer ones are cut, shorter ones padded', fromOne)
     .option('--preprocessing <file>', 'preprocessor_config.json of a model hub')
     .option('--mean <list>', 'mean of each channel after rescaling, comma-separated', numberList)
     .option('--std <list>', 'standard deviation of each channel, comma-separated', numberList)

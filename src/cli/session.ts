@@ -3,8 +3,9 @@ import { resolve } from 'node:path'
 import { addAttributes } from '../data/attributes-node.js'
 import { readConfig } from '../data/config-node.js'
 import type { Dataset } from '../data/dataset.js'
-import { openDataset } from '../data/open-node.js'
+import { type OpenOptions, openDataset } from '../data/open-node.js'
 import type { Split } from '../data/readers/reader.js'
+import type { RecordOptions } from '../data/records/options.js'
 import type { Selector } from '../data/select.js'
 import { readSelectors } from '../data/select-node.js'
 import { type Preprocessing, preprocessingSchema } from '../data/transforms/preprocessing.js'
@@ -14,6 +15,7 @@ import { readFileBytes } from '../files/read-node.js'
 import { checkWritable } from '../files/writable-node.js'
 import { readStore, type Store } from '../importance/store.js'
 import type { StrengthChoice } from '../unlearn/forget.js'
+import { modelForm } from '../workspace/model-node.js'
 import type { ForgetOptions } from '../workspace/request.js'
 import { openWorkspace, type Workspace } from '../workspace/workspace-node.js'
 import type { Terminal } from './terminal.js'
@@ -35,6 +37,8 @@ export interface Settings {
   readonly inputs: Readonly<Record<string, string>> | undefined
   /** CSV of further attributes. */
   readonly attributes: string | undefined
+  /** How texts and tables are read. */
+  readonly records: RecordOptions
 }
 
 /** Settings of a command line. Throws `config-invalid`, `usage`. */
@@ -62,9 +66,23 @@ export async function settingsOf(options: Options): Promise<Settings> {
     output: text(options.output) ?? config.output,
     workers: typeof options.workers === 'number' ? options.workers : undefined,
     preprocessing: base || Object.keys(flags).length > 0 ? preprocessing.data : undefined,
-    inputs: config.inputs,
+    inputs: arraysOf(config.inputs),
     attributes: text(options.attributes) ?? config.attributes,
+    records: {
+      columns: config.columns,
+      inputs: config.inputs,
+      tokenizer: text(options.tokenizer) ?? config.tokenizer,
+      maxLength: typeof options.maxLength === 'number' ? options.maxLength : config.maxLength,
+    },
   }
+}
+
+/** The inputs that one array or column fills: lists of columns are the readers' business. */
+function arraysOf(inputs: RecordOptions['inputs']): Settings['inputs'] {
+  if (!inputs) return undefined
+  return Object.fromEntries(
+    Object.entries(inputs).flatMap(([name, source]) => (typeof source === 'string' ? [[name, source]] : [])),
+  )
 }
 
 async function readJson(path: string): Promise<unknown> {
@@ -96,25 +114,42 @@ export async function openData(
 ): Promise<{ data: Dataset; test: Dataset | undefined; probe: Dataset | undefined }> {
   const path = need(settings.data, '--data')
   const { format, split, attributes } = settings
-  const own = await openDataset(path, { format, split })
+  const records = recordsOf(settings)
+  const own = await openDataset(path, { format, split, records })
   const data = attributes ? await addAttributes(own, attributes) : own
+  // Names of classes keep their numbers, also where other data has not all of them.
+  const more = { format, records: { ...records, classes: data.classes } }
   const given =
-    settings.test && (await openDataset(settings.test, { format, split: await hasSplit(settings.test, format) }))
-  const test = given || (split === undefined ? await besides(path, format, data) : undefined)
-  const probe = settings.probe ? await openDataset(settings.probe, { format }) : undefined
+    settings.test && (await openDataset(settings.test, { ...more, split: await hasSplit(settings.test, more) }))
+  const test = given || (split === undefined ? await besides(path, more, data) : undefined)
+  const probe = settings.probe ? await openDataset(settings.probe, more) : undefined
   // The table may be of the training data alone: what has no row in it then has no such attributes.
   const described = async (set: Dataset | undefined): Promise<Dataset | undefined> =>
     set && attributes ? addAttributes(set, attributes, { ifAny: true }) : set
   return { data, test: await described(test || undefined), probe: await described(probe) }
 }
 
-async function hasSplit(path: string, format: string | undefined): Promise<Split | undefined> {
-  return (await tryOpen(path, format)) ? 'test' : undefined
+/** How texts and tables are read for the model of a command, which is looked at once, and only where it matters. */
+function recordsOf({ records, model, output }: Settings): RecordOptions {
+  if (model === undefined) return records
+  let form: ReturnType<typeof modelForm> | undefined
+  return {
+    ...records,
+    modelPath: model,
+    model: () => {
+      form ??= modelForm(model, output)
+      return form
+    },
+  }
 }
 
-async function tryOpen(path: string, format: string | undefined): Promise<Dataset | undefined> {
+async function hasSplit(path: string, options: OpenOptions): Promise<Split | undefined> {
+  return (await tryOpen(path, options)) ? 'test' : undefined
+}
+
+async function tryOpen(path: string, options: OpenOptions): Promise<Dataset | undefined> {
   try {
-    return await openDataset(path, { format, split: 'test' })
+    return await openDataset(path, { ...options, split: 'test' })
   } catch (error) {
     if (isLetheError(error) && error.code !== 'internal') return undefined
     throw error
@@ -122,8 +157,8 @@ async function tryOpen(path: string, format: string | undefined): Promise<Datase
 }
 
 /** The test part of data that comes in parts; nothing where it is the same records. */
-async function besides(path: string, format: string | undefined, data: Dataset): Promise<Dataset | undefined> {
-  const test = await tryOpen(path, format)
+async function besides(path: string, options: OpenOptions, data: Dataset): Promise<Dataset | undefined> {
+  const test = await tryOpen(path, options)
   return test && test.id(0) !== data.id(0) ? test : undefined
 }
 

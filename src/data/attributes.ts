@@ -47,6 +47,7 @@ export function withAttributes(
     id: (i) => dataset.id(i),
     attributes,
     read: (i) => dataset.read(i),
+    ...(dataset.notes && { notes: () => dataset.notes?.() ?? [] }),
   })
 }
 

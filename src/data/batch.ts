@@ -22,7 +22,7 @@ export interface BatchInput {
   /** Shape without the batch axis; −1 takes any length (the same for all of a batch). */
   readonly dims: readonly number[]
   readonly dtype: DataType
-  /** Name of the tensor in the data. Default: the input's name, or `x` where the model has one input. */
+  /** Name of the tensor in the data. Default: the input's name, or `x` (else `input_ids`) where the model has one input. */
   readonly source?: string
 }
 
@@ -90,7 +90,7 @@ function tensorFor(
     return { dtype: 'float32', dims, data: values }
   }
   const { tensors } = example
-  const names = [input.source, input.name, inputs.length === 1 ? 'x' : undefined]
+  const names = [input.source, input.name, ...(inputs.length === 1 ? ['x', 'input_ids'] : [])]
   const name = input.source ?? names.find((n) => n !== undefined && Object.hasOwn(tensors, n))
   const found = name !== undefined && Object.hasOwn(tensors, name) ? tensors[name] : undefined
   if (!found) {

@@ -12,6 +12,7 @@ export interface Columns {
   /** Values by attribute and record. */
   readonly attributes?: ReadonlyMap<string, (i: number) => string>
   readonly read: (i: number) => Example | Promise<Example>
+  readonly notes?: (() => readonly string[]) | undefined
 }
 
 /** Data set of columns: checks the index of every request and the name of every attribute. */
@@ -34,6 +35,7 @@ export function datasetOf(columns: Columns): Dataset {
       return value(at(i))
     },
     read: (i) => columns.read(at(i)),
+    ...(columns.notes && { notes: columns.notes }),
   }
 }
 
@@ -93,5 +95,6 @@ export function concatenate(name: string, parts: readonly Dataset[]): Dataset {
       const [part, row] = find(i)
       return part.read(row)
     },
+    ...(parts.some((part) => part.notes) && { notes: () => parts.flatMap((part) => part.notes?.() ?? []) }),
   })
 }

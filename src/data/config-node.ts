@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path'
 import { z } from 'zod'
 import { LetheError } from '../errors.js'
 import { readFault } from '../files/fault.js'
+import { columnsSchema } from './records/options.js'
 import { preprocessingSchema } from './transforms/preprocessing.js'
 import { preprocessingOf } from './transforms/preprocessor-config.js'
 
@@ -25,8 +26,21 @@ export const configSchema = z.strictObject({
   preprocessing: z.union([path, preprocessingSchema]).optional(),
   /** The model output that the loss attaches to. */
   output: z.string().min(1).optional(),
-  /** Array of the data by model input, where the names differ. */
-  inputs: z.record(z.string(), z.string().min(1)).optional(),
+  /** What fills each model input, where the names differ: an array or column of the data, or a list of columns. */
+  inputs: z
+    .record(
+      z.string(),
+      z.union([z.string().min(1), z.array(z.string().min(1)).min(1)], {
+        error: 'expected string (an array or column) or a list of columns',
+      }),
+    )
+    .optional(),
+  /** Which fields of records (JSON Lines, parquet, CSV) are what. */
+  columns: columnsSchema.optional(),
+  /** The `tokenizer.json` of texts. Default: the one beside the data or the model. */
+  tokenizer: path.optional(),
+  /** Tokens of every text: longer ones are cut, shorter ones padded. */
+  maxLength: z.int().positive().max(1_048_576).optional(),
   /** CSV file of further attributes: the column `id`, and one column per attribute. */
   attributes: path.optional(),
 })
@@ -43,7 +57,7 @@ export async function readConfig(file: string): Promise<Config> {
   const { $schema: _, preprocessing, ...config } = parse(configSchema, await readJson(file), file)
   const near = (relative: string): string => resolve(dirname(file), relative)
   const resolved = Object.fromEntries(
-    (['model', 'data', 'test', 'attributes'] as const).flatMap((key) => {
+    (['model', 'data', 'test', 'attributes', 'tokenizer'] as const).flatMap((key) => {
       const value = config[key]
       return value === undefined ? [] : [[key, near(value)]]
     }),

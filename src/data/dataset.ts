@@ -14,7 +14,11 @@ export interface ImageExample {
 
 export interface TensorExample {
   readonly kind: 'tensors'
-  /** One tensor per model input, by the input's name (`x` where the model has a single input). Shapes without batch axis. */
+  /**
+   * One tensor per model input, by the input's name (`x` where the model has a single input). Shapes without batch axis.
+   * Of texts: `input_ids`, `attention_mask`, `token_type_ids`, int64 [T], and `labels`, int64 [T]: a class a token, −100 for none,
+   * never fed to a model.
+   */
   readonly tensors: Readonly<Record<string, Tensor>>
 }
 
@@ -36,4 +40,6 @@ export interface Dataset {
   /** Value of an attribute of record `i`, as text. Throws `attribute-unknown`. */
   attribute(name: string, i: number): string
   read(i: number): Example | Promise<Example>
+  /** What there is to tell of the records read so far, such as texts that were cut; one sentence each. */
+  notes?(): readonly string[]
 }

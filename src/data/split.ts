@@ -18,6 +18,7 @@ export function subset(dataset: Dataset, indices: ArrayLike<number>): Dataset {
     label: (i) => dataset.label(at(i)),
     attribute: (name, i) => dataset.attribute(name, at(i)),
     read: (i) => dataset.read(at(i)),
+    ...(dataset.notes && { notes: () => dataset.notes?.() ?? [] }),
   }
 }
 

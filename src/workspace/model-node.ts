@@ -1,13 +1,14 @@
 import { closeSync, openSync, readSync } from 'node:fs'
 import { dirname, isAbsolute, relative, resolve } from 'node:path'
+import type { ModelForm } from '../data/records/options.js'
 import type { Pool, Tensors } from '../engine/engine.js'
 import { engineOf } from '../engine/node/pool.js'
-import { LetheError } from '../errors.js'
+import { isLetheError, LetheError } from '../errors.js'
 import { writeFileAtomic } from '../files/atomic-node.js'
 import { sha256Hex } from '../files/digest-node.js'
 import { readFileBytes } from '../files/read-node.js'
 import { untie } from '../graph/untie.js'
-import { type Network, openNetwork } from '../network/network.js'
+import { looseInputs, type Network, openNetwork } from '../network/network.js'
 import { type Model, readModel, writeModel } from '../onnx/model.js'
 import type { ReadExternal } from '../onnx/tensor-proto.js'
 import { type DataType, numberAt, numberToHalf, type Tensor } from '../tensor/tensor.js'
@@ -74,6 +75,22 @@ function openExternal(path: string, location: string): number {
   } catch (cause) {
     throw new LetheError('not-found', `The model's external data "${location}" is not beside it.`, {}, { cause })
   }
+}
+
+/**
+ * What data is shaped for: the inputs that a model file declares, and the classes of its scores. Nothing where the file cannot be
+ * read, which is told when the model is opened.
+ */
+export async function modelForm(path: string, output?: string): Promise<ModelForm> {
+  const file = await loadModel(path).catch((error: unknown) => {
+    if (isLetheError(error)) return undefined
+    throw error
+  })
+  if (!file) return { inputs: [] }
+  const { graph } = file.model
+  const scores = graph.outputs.length === 1 ? graph.outputs[0] : graph.outputs.find(({ name }) => name === output)
+  const classes = scores?.dims.at(-1)
+  return { inputs: looseInputs(graph), classes: typeof classes === 'number' && classes > 1 ? classes : undefined }
 }
 
 /** Opens the network of a model file on a pool, traced on the sample. */

@@ -24,6 +24,23 @@ describe('lethe.json', () => {
     })
   })
 
+  it('tells how texts and tables are read', async () => {
+    const records = {
+      columns: {
+        label: 'income',
+        labelNames: ['low', 'high'],
+        features: ['age', 'colour'],
+        categories: { colour: ['red', 'blue'], size: { values: ['S', 'L'], as: 'code' } },
+        fill: { age: 0, colour: 'red' },
+        standardise: { age: { mean: 3, std: 2 } },
+      },
+      inputs: { numbers: ['age', 'colour'], years: 'age' },
+      maxLength: 64,
+    }
+    const path = write({ ...records, tokenizer: 'hub/tokenizer.json' })
+    expect(await readConfig(path)).toEqual({ ...records, tokenizer: join(path, '../hub/tokenizer.json') })
+  })
+
   it('holds the preprocessing, or names a preprocessor_config.json', async () => {
     const preprocessing = { resize: { shortestEdge: 40 }, crop: { width: 32, height: 32 }, mean: 0.5, std: [1, 2, 3] }
     expect(await readConfig(write({ preprocessing }))).toEqual({ preprocessing })
@@ -51,6 +68,19 @@ describe('lethe.json', () => {
     { content: { preprocessing: { mean: [1], std: [1, 2] } }, field: 'preprocessing.std', says: /as many numbers/ },
     { content: { preprocessing: { std: [1, 0, 1] } }, field: 'preprocessing.std.1', says: />0/ },
     { content: { inputs: { image: 1 } }, field: 'inputs.image', says: /expected string/ },
+    { content: { maxLength: 0 }, field: 'maxLength', says: />0/ },
+    { content: { columns: { lable: 'x' } }, field: 'columns.lable', says: /unrecognized/ },
+    { content: { columns: { labelNames: ['a', 'a'] } }, field: 'columns.labelNames', says: /there once/ },
+    {
+      content: { columns: { standardise: { a: { mean: 0, std: 0 } } } },
+      field: 'columns.standardise.a.std',
+      says: />0/,
+    },
+    {
+      content: { columns: { categories: { a: { values: ['x'] } } } },
+      field: 'columns.categories.a.as',
+      says: /one-hot/,
+    },
   ])('refuses $content, naming the field', async ({ content, field, says }) => {
     const error = await readConfig(write(content)).catch((e: unknown) => e)
     expect(error).toMatchObject({ code: 'config-invalid', message: expect.stringMatching(says) })

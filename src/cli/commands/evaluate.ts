@@ -57,6 +57,7 @@ export const evaluate: Verb = {
         await workspace.close()
       }
     }
+    for (const note of [data, test].flatMap((set) => set?.notes?.() ?? [])) terminal.warn(note)
     const of = test ? 'test data' : 'data'
     const judged = results.flatMap((r) => (r.judgement ? [[r.name, r.judgement] as const] : []))
     const shown = [['forget', 'forget set'] as const, ['retain', 'retained training data'] as const].filter(([set]) =>

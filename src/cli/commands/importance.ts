@@ -53,6 +53,7 @@ export const importance: Verb = {
       }
       const examples = workspace.examples(data, estimator.groupBy)
       const digest = await digestWith(data, terminal.progress('reading data', 'records'))
+      for (const note of data.notes?.() ?? []) terminal.warn(note)
       const checkpoint = openCheckpoint(
         `${out}.part`,
         JSON.stringify([

@@ -1,11 +1,14 @@
 import { LetheError } from '../../errors.js'
 import type { Dataset } from '../dataset.js'
+import type { RecordOptions } from '../records/options.js'
 
 export type Split = 'train' | 'test' | 'all'
 
 export interface ReaderOptions {
   /** Which part of data that comes in parts. Default 'train'. */
   readonly split?: Split
+  /** How records with named fields are read. */
+  readonly records?: RecordOptions
 }
 
 /** What lies at a path: a file, or a folder and the names in it (sorted by code unit). */
