@@ -119,12 +119,12 @@ export function spread(e: Emitter, v: Val, axes: readonly number[], steps: reado
 }
 
 /**
- * What each kernel offset sees of v, which is padded already: [a, b, *Q] for each, in the order of `offsetsOf`. The first two
- * axes are kept whole.
+ * What each kernel offset sees of v, which is padded already: the axes of the window, which begin at `first`, have the sizes Q
+ * in each; in the order of `offsetsOf`. All other axes are kept whole.
  */
-export function seenThrough(e: Emitter, v: Val, window: Window, Q: readonly number[]): Val[] {
+export function seenThrough(e: Emitter, v: Val, window: Window, Q: readonly number[], first = 2): Val[] {
   const { kernel, strides, dilations } = window
-  const axes = kernel.map((_, i) => i + 2)
+  const axes = kernel.map((_, i) => i + first)
   return offsetsOf(kernel).map((offset) => {
     const starts = offset.map((k, i) => k * dilations[i]!)
     const ends = starts.map((s, i) => s + (Q[i]! - 1) * strides[i]! + 1)

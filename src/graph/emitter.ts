@@ -242,6 +242,16 @@ export class Emitter {
     const dims = first.dims.map((d, i) => (i === axis ? values.reduce((n, v) => n + v.dims[axis]!, 0) : d))
     return this.emit('Concat', values, dims, { axis: int(axis) })
   }
+  /** At most `parts` pieces along an axis, of one size but for the last. */
+  split(a: Val, axis: number, parts: number): Val[] {
+    const size = a.dims[axis]!
+    const piece = Math.ceil(size / parts)
+    const sizes = Array.from({ length: Math.ceil(size / piece) }, (_, i) => Math.min(piece, size - i * piece))
+    if (sizes.length <= 1) return [a]
+    const outputs = sizes.map((n) => a.dims.with(axis, n))
+    if (this.opset < 13) return this.emitMany('Split', [a], outputs, { axis: int(axis), split: ints(sizes) })
+    return this.emitMany('Split', [a, this.int64s(sizes)], outputs, { axis: int(axis) })
+  }
   gather(a: Val, indices: Val, axis: number): Val {
     const dims = [...a.dims.slice(0, axis), ...indices.dims, ...a.dims.slice(axis + 1)]
     return this.emit('Gather', [a, indices], dims, { axis: int(axis) })

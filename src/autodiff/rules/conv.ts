@@ -1,9 +1,10 @@
 import type { Emitter, Val } from '../../graph/emitter.js'
 import { int, ints } from '../../graph/graph.js'
 import { sizeOf } from '../../tensor/tensor.js'
-import { onesRow } from '../ones.js'
+import { type Columns, columnsOf } from '../columns.js'
+import { onesRow, sumOfSquares } from '../ones.js'
 import { dy, input, intOf, type Rule, type RuleContext } from '../rule.js'
-import { offsetsOf, seenThrough, transposedWindowOf, type Window, windowOf } from '../window.js'
+import { seenThrough, transposedWindowOf, type Window, windowOf } from '../window.js'
 
 /**
  * Convolutions. Letters: x [N, C, *S], w [O, C/G, *K], y [N, O, *Q], G groups, P = ∏Q positions. ONNX Conv-11,
@@ -120,48 +121,54 @@ function dataGradient(c: RuleContext): Val {
   })
 }
 
-/** What each kernel offset sees of x; `order` moves the first two axes first (channels in front for contractions over the batch). */
-function seenByOffset({ e, x, Q, window }: Convolution, order: 'NC' | 'CN'): Val[] {
-  const padded = e.pad(x, [0, 0, ...window.begin], [0, 0, ...window.end])
-  const axes = window.kernel.map((_, i) => i + 2)
-  return seenThrough(e, order === 'NC' ? padded : e.transpose(padded, [1, 0, ...axes]), window, Q)
-}
-
+/** Gradient of the weight: a sum over the batch, or [N, ...] in the form `each`. */
 function weightGradient(c: RuleContext, v: Convolution): Val {
-  const { e, N, C, O, G, P, window } = v
-  if (isEach(c, 1)) {
-    const products = productsEach(v)
-    return weightLayout(
-      v,
-      products.map((m) => e.reshape(m, [N, m.dims.slice(1).reduce((a, b) => a * b, 1)])),
-      [N],
-    )
+  const { e, x, g, N, O, G, P, Q, window } = v
+  if (G > 1) {
+    const products = productsByGroup(v)
+    if (!isEach(c, 1))
+      return groupLayout(
+        v,
+        products.map((m) => sumOver(e, m)),
+        [],
+      )
+    return groupLayout(v, products, [N])
   }
-  // Few positions and many channels: a product for each example would be larger than what goes into it, so the batch joins
-  // the positions in the contraction. Otherwise products of one example stay in cache and are summed.
-  if (P > O)
-    return weightLayout(
-      v,
-      productsEach(v).map((m) => sumOver(e, m)),
-      [],
-    )
+  const { blocks, order } = columnsOf(e, x, window, Q)
+  if (isEach(c, 1)) {
+    const cotangents = e.reshape(g, [N, O, P])
+    const products = blocks.map((block) => e.matmul(cotangents, block))
+    return weightLayout(v, e.concat(products, 2), order)
+  }
+  // The batch joins the positions in the contraction: one product an offset.
   const spatial = window.kernel.map((_, i) => i + 2)
-  const g = e.reshape(e.transpose(v.g, [1, 0, ...spatial]), [G, O / G, N * P])
-  const products = seenByOffset(v, 'CN').map((x) => {
-    const flat = e.reshape(x, [G, C / G, N * P])
-    return e.reshape(e.matmul(g, e.swapLast(flat)), [O, C / G, 1])
-  })
-  return e.reshape(e.concat(products, 2), [O, C / G, ...window.kernel])
+  const cotangents = e.reshape(e.transpose(g, [1, 0, ...spatial]), [O, N * P])
+  const products = blocks.map((block) => e.matmul(cotangents, e.reshape(block, [N * P, block.dims[2]!])))
+  return weightLayout(v, e.concat(products, 1), order)
 }
 
-/** Σ_n (dw_n)², each block of offsets squared and summed by itself: its products stay in cache, and only sums are concatenated. */
+/**
+ * Largest product of cotangents and columns, in numbers, that is squared and summed as one: 4 MiB stay near the core while
+ * they are written, squared and summed.
+ */
+const largestProduct = 2 ** 20
+
+/** Σ_n (dw_n)²: products of an example each, squared and summed in blocks that stay in cache; only sums are put together. */
 function weightSquares(c: RuleContext, v: Convolution): Val {
   isEach(c, 1)
-  return weightLayout(
-    v,
-    productsEach(v).map((m) => sumOver(v.e, v.e.mul(m, m))),
-    [],
-  )
+  const { e, x, g, N, O, G, P, Q, window } = v
+  if (G > 1)
+    return groupLayout(
+      v,
+      productsByGroup(v).map((m) => sumOver(e, e.mul(m, m))),
+      [],
+    )
+  const { blocks, order } = columnsOf(e, x, window, Q)
+  const cotangents = e.reshape(g, [N, O, P])
+  const sums = blocks
+    .flatMap((block) => e.split(block, 2, Math.ceil((N * O * block.dims[2]!) / largestProduct)))
+    .map((block) => sumOfSquares(e, e.matmul(cotangents, block), [O, block.dims[2]!]))
+  return weightLayout(v, e.concat(sums, 1), order)
 }
 
 /** Σ_n of [N, ...], as a row of ones times it: [P]. Faster than ReduceSum. */
@@ -171,61 +178,25 @@ function sumOver(e: Emitter, m: Val): Val {
   return e.reshape(e.matmul(onesRow(e, n), e.reshape(m, [n, size])), [size])
 }
 
-/**
- * Products of cotangent and input for each example. Without groups one block for each offset of the outer kernel axes, the
- * offsets of the last axis side by side: [N, O, K_last·C], which needs K_last slices where one an offset would need them
- * all. With groups one block an offset: [N, G, O/G, C/G].
- */
-function productsEach(v: Convolution): Val[] {
-  const { e, N, C, O, G, P } = v
-  if (G > 1) {
-    const g = e.reshape(v.g, [N, G, O / G, P])
-    return seenByOffset(v, 'NC').map((x) => e.matmul(g, e.swapLast(e.reshape(x, [N, G, C / G, P]))))
-  }
-  const g = e.reshape(v.g, [N, O, P])
-  return seenByRow(v).map((x) => e.matmul(g, e.swapLast(e.reshape(x, [N, x.dims[1]!, P]))))
-}
-
-/** Blocks of `productsEach`, flattened behind `lead`, as one tensor in the layout of the weight: [...lead, O, C/G, *K]. */
-function weightLayout({ e, C, O, G, window }: Convolution, blocks: readonly Val[], lead: readonly number[]): Val {
+/** Gradients [...lead, O, C·∏K] with columns in some order, in the layout of the weight: [...lead, O, C, *K]. */
+function weightLayout({ e, C, O, window }: Convolution, columns: Val, order: Columns['order']): Val {
   const { kernel } = window
-  const n = lead.length
-  if (G > 1) {
-    const columns = blocks.map((m) => e.reshape(m, [...lead, O, C / G, 1]))
-    return e.reshape(e.concat(columns, n + 2), [...lead, O, C / G, ...kernel])
-  }
-  const rows = blocks.map((m) => e.reshape(m, [...lead, O, 1, kernel.at(-1)! * C]))
-  const stacked = e.reshape(e.concat(rows, n + 1), [...lead, O, sizeOf(kernel), C])
-  return e.reshape(e.swapLast(stacked), [...lead, O, C, ...kernel])
+  const lead = columns.dims.slice(0, -2)
+  const ordered = order === 'CK' ? columns : e.swapLast(e.reshape(columns, [...lead, O, sizeOf(kernel), C]))
+  return e.reshape(ordered, [...lead, O, C, ...kernel])
 }
 
-/**
- * What each offset of the outer kernel axes sees of x, all offsets of the last axis side by side on the channel axis:
- * [N, K_last·C, *Q] for each outer offset.
- */
-function seenByRow({ e, x, Q, window }: Convolution): Val[] {
-  const { kernel, strides, dilations, begin, end } = window
-  const rank = kernel.length
-  const last = rank - 1
-  const padded = e.pad(x, [0, 0, ...begin], [0, 0, ...end])
-  const range = (offset: number, i: number): [number, number] => {
-    const start = offset * dilations[i]!
-    return [start, start + (Q[i]! - 1) * strides[i]! + 1]
-  }
-  const columns = Array.from({ length: kernel[last]! }, (_, k) => {
-    const [start, stop] = range(k, last)
-    return e.slice(padded, [last + 2], [start], [stop], [strides[last]!])
-  })
-  const wide = e.concat(columns, 1)
-  const axes = Array.from({ length: last }, (_, i) => i + 2)
-  return offsetsOf(kernel.slice(0, -1)).map((offset) => {
-    const ranges = offset.map((k, i) => range(k, i))
-    return e.slice(
-      wide,
-      axes,
-      ranges.map(([start]) => start),
-      ranges.map(([, stop]) => stop),
-      strides.slice(0, last),
-    )
-  })
+/** Products of cotangent and input for each example and group, one an offset: [N, G, O/G, C/G]. */
+function productsByGroup({ e, x, g, N, C, O, G, P, Q, window }: Convolution): Val[] {
+  const padded = e.pad(x, [0, 0, ...window.begin], [0, 0, ...window.end])
+  const cotangents = e.reshape(g, [N, G, O / G, P])
+  return seenThrough(e, padded, window, Q).map((seen) =>
+    e.matmul(cotangents, e.swapLast(e.reshape(seen, [N, G, C / G, P]))),
+  )
+}
+
+/** Gradients of `productsByGroup` behind `lead` in the layout of the weight: [...lead, O, C/G, *K]. */
+function groupLayout({ e, C, O, G, window }: Convolution, products: readonly Val[], lead: readonly number[]): Val {
+  const single = products.map((m) => e.reshape(m, [...lead, O, C / G, 1]))
+  return e.reshape(e.concat(single, lead.length + 2), [...lead, O, C / G, ...window.kernel])
 }

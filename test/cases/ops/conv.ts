@@ -107,6 +107,57 @@ export const conv: readonly OpCase[] = [
     inputs: [data(['N', 2, 4, 4]), param([6, 2, 3, 3]), param([6])],
   },
   {
+    name: 'Conv with strides, dilations and uneven pads on many channels',
+    op: 'Conv',
+    attributes: { strides: ints([2, 1]), dilations: ints([1, 2]), pads: ints([1, 2, 0, 1]) },
+    inputs: [data(['N', 16, 5, 6]), param([3, 16, 3, 2])],
+  },
+  {
+    name: 'Conv 1-D on many channels',
+    op: 'Conv',
+    attributes: { pads: ints([1, 1]) },
+    inputs: [data(['N', 17, 6]), param([3, 17, 3]), param([3])],
+  },
+  {
+    name: 'Conv 3-D on many channels',
+    op: 'Conv',
+    attributes: { pads: ints([0, 1, 0, 1, 0, 1]) },
+    inputs: [data(['N', 16, 3, 2, 3]), param([2, 16, 2, 2, 2])],
+  },
+  {
+    name: 'Conv on many channels that is used twice',
+    op: 'Conv',
+    inputs: [data(['N', 16, 5, 5]), param([16, 16, 3, 3])],
+    nodes: [node('Conv', ['i0', 'i1'], 'h'), node('Conv', ['h', 'i1'], 'o0')],
+  },
+  {
+    name: 'Conv of patches side by side',
+    op: 'Conv',
+    attributes: { strides: ints([2, 3]) },
+    inputs: [data(['N', 3, 6, 6]), param([4, 3, 2, 3]), param([4])],
+  },
+  {
+    name: 'Conv of patches side by side that leave a rest, used twice',
+    op: 'Conv',
+    attributes: { strides: ints([2, 2]) },
+    inputs: [data(['N', 2, 7, 5]), param([2, 2, 2, 2])],
+    nodes: [
+      node('Conv', ['i0', 'i1'], 'h', { strides: ints([2, 2]) }),
+      node('Conv', ['h', 'i1'], 'o0', { strides: ints([2, 2]) }),
+    ],
+  },
+  {
+    name: 'Conv whose products are squared in several blocks',
+    op: 'Conv',
+    inputs: [data(['N', 650, 1, 1]), param([640, 650, 1, 1])],
+  },
+  {
+    name: 'Conv whose products are squared in several blocks, in opset 12',
+    op: 'Conv',
+    opset: 12,
+    inputs: [data(['N', 650, 1, 1]), param([640, 650, 1, 1])],
+  },
+  {
     name: 'Conv 1-D depthwise with dilation on one side (causal)',
     op: 'Conv',
     attributes: { group: int(2), dilations: ints([3]), pads: ints([6, 0]) },
