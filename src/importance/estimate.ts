@@ -3,6 +3,7 @@ import { inOrder, type WorkOptions } from '../engine/in-order.js'
 import { LetheError } from '../errors.js'
 import { type GradientProgram, gradientProgram } from '../fisher/program.js'
 import { checkLabels, type Examples } from '../network/examples.js'
+import { microBatchOf } from '../network/micro-batch.js'
 import type { Network } from '../network/network.js'
 import { writeGraph } from '../onnx/model.js'
 import type { EstimatorSettings, WorkUnit } from './estimators/estimator.js'
@@ -15,7 +16,7 @@ export interface EstimateOptions extends WorkOptions {
   readonly settings?: EstimatorSettings
   /** Names of the parameters wanted; default all. */
   readonly parameters?: ReadonlySet<string>
-  /** Examples a run of the engine. Default 16 for `exact` (its products stay in cache), 64 for batch gradients. */
+  /** Examples a run of the engine. Default: what keeps activations in cache, up to 32; see `microBatchOf`. */
   readonly microBatch?: number
   /** Where progress is kept so that the same call can go on after a stop. */
   readonly checkpoint?: Resumable
@@ -93,7 +94,7 @@ async function makeProgram(
 ): Promise<{ program: GradientProgram; oneByOne: boolean }> {
   const fixed = network.trace.fixedBatch
   try {
-    const s = await network.at(fixed ?? microBatch ?? (form === 'squares' ? 16 : 64))
+    const s = await network.at(fixed ?? microBatch ?? microBatchOf(network, 32, form === 'squares'))
     return { program: gradientProgram(s, network.loss, form, wanted), oneByOne: false }
   } catch (error) {
     if (!(error instanceof LetheError) || error.code !== 'batch-axis-lost') throw error

@@ -5,6 +5,7 @@ import { forwardProgram } from '../fisher/program.js'
 import { writeGraph } from '../onnx/model.js'
 import type { Tensor } from '../tensor/tensor.js'
 import type { Examples } from './examples.js'
+import { microBatchOf } from './micro-batch.js'
 import type { Network } from './network.js'
 
 /** Scores of a set of examples: [N, K], row by row. */
@@ -22,7 +23,8 @@ export interface Forward {
   release(): Promise<void>
 }
 
-const defaultBatch = 64
+/** Most examples a run. */
+const largestBatch = 64
 
 /**
  * Opens the forward pass of a network on a pool. `varying` names parameters whose values change between runs (fed as
@@ -33,7 +35,7 @@ export async function openForward(
   pool: Pool,
   options: { batch?: number; varying?: ReadonlySet<string> } = {},
 ): Promise<Forward> {
-  const batch = network.trace.fixedBatch ?? options.batch ?? defaultBatch
+  const batch = network.trace.fixedBatch ?? options.batch ?? microBatchOf(network, largestBatch, false)
   const s = await network.at(batch)
   const session = await pool.createSession(writeGraph(forwardProgram(s, network.loss, options.varying)))
   const K = network.classes

@@ -1,5 +1,6 @@
 import type { Val } from '../../graph/emitter.js'
 import { tensor } from '../../tensor/tensor.js'
+import { sumOfSquares } from '../ones.js'
 import { sumTo } from '../reduce-to.js'
 import { dy, floatOf, input, intOf, type Rule, type RuleContext, refuse } from '../rule.js'
 
@@ -22,7 +23,7 @@ export const linear: readonly Rule[] = [
     since: 1,
     lifts: true,
     vjp: (c) => [() => matmulA(c), () => matmulB(c)],
-    squares: (c) => [undefined, isWeight(c) && positionsOf(c) === 1 ? () => matmulSquares(c) : undefined],
+    squares: (c) => [undefined, isWeight(c) ? () => matmulSquares(c) : undefined],
   },
   // d det(X)/dX = cof(X), also where X has no inverse. X [*, n, n]. ONNX Det-11.
   { op: 'Det', since: 11, lifts: true, vjp: (c) => [() => detGradient(c)] },
@@ -163,15 +164,6 @@ function eachSummed(c: RuleContext, v: Val, dims: readonly number[], i: number):
   return c.e.reshape(sumTo(c.e, v, [n, ...dims], 1), [n, ...input(c, i).dims])
 }
 
-/** Rows that one example has: 1 for a plain linear layer. */
-function positionsOf(c: RuleContext): number {
-  return (
-    dy(c)
-      .dims.slice(0, -1)
-      .reduce((a, b) => a * b, 1) / dy(c).dims[c.batchAxis()]!
-  )
-}
-
 /** Input and cotangent as [N, T, K] and [N, T, O]: examples first, all other positions in one axis. */
 function tokens(c: RuleContext): { x: Val; g: Val } {
   const [x, g] = [input(c, 0), dy(c)]
@@ -189,7 +181,27 @@ function tokens(c: RuleContext): { x: Val; g: Val } {
   return { x: shape(x), g: shape(g) }
 }
 
+/** Most numbers of the products [N, K, O] that are squared and summed as one: 16 MiB. Smaller ones are no faster. */
+const largestProducts = 2 ** 22
+
+/**
+ * Σ_n (x_nᵀ·g_n)², [K, O], in blocks of the longer axis, so that memory holds the products of a block and not of the whole
+ * weight. With one position per example, one product of squares.
+ */
 function matmulSquares(c: RuleContext): Val {
+  const { e } = c
   const { x, g } = tokens(c)
-  return squaresOfRows(c, c.e.reshape(x, [x.dims[0]!, x.dims[2]!]), c.e.reshape(g, [g.dims[0]!, g.dims[2]!]))
+  const [n, t, k, o] = [x.dims[0]!, x.dims[1]!, x.dims[2]!, g.dims[2]!]
+  if (t === 1) return squaresOfRows(c, e.reshape(x, [n, k]), e.reshape(g, [n, o]))
+  const parts = Math.ceil((n * k * o) / largestProducts)
+  if (k > o) {
+    const rows = e.split(x, 2, parts).map((part) => {
+      return sumOfSquares(e, e.matmul(e.swapLast(part), g), [part.dims[2]!, o])
+    })
+    return e.concat(rows, 0)
+  }
+  const columns = e.split(g, 2, parts).map((part) => {
+    return sumOfSquares(e, e.matmul(e.swapLast(x), part), [k, part.dims[2]!])
+  })
+  return e.concat(columns, 1)
 }

@@ -47,6 +47,16 @@ export const linear: readonly OpCase[] = [
     inputs: [data(['N', 1, 5]), param([5, 4])],
   },
   { name: 'MatMul of tokens', op: 'MatMul', inputs: [data(['N', 3, 5]), param([5, 4])] },
+  {
+    name: 'MatMul of tokens whose products are squared in blocks of rows',
+    op: 'MatMul',
+    inputs: [data(['N', 2, 1400]), param([1400, 1100])],
+  },
+  {
+    name: 'MatMul of tokens whose products are squared in blocks of columns',
+    op: 'MatMul',
+    inputs: [data(['N', 2, 1100]), param([1100, 1400])],
+  },
   { name: 'MatMul of rank 4', op: 'MatMul', inputs: [data(['N', 2, 3, 5]), param([5, 4])] },
   {
     name: 'MatMul, sequence before batch',

@@ -1,0 +1,137 @@
+"""The networks of the importance benchmark, as plain PyTorch modules with random weights, and their ONNX files.
+
+Usage: python3 bench/peers/models.py NAME FILE.onnx
+"""
+
+import sys
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+class Block(nn.Module):
+    def __init__(self, a, b, stride):
+        super().__init__()
+        self.c1 = nn.Conv2d(a, b, 3, stride, 1, bias=False)
+        self.b1 = nn.BatchNorm2d(b)
+        self.c2 = nn.Conv2d(b, b, 3, 1, 1, bias=False)
+        self.b2 = nn.BatchNorm2d(b)
+        same = stride == 1 and a == b
+        self.down = nn.Identity() if same else nn.Sequential(nn.Conv2d(a, b, 1, stride, bias=False), nn.BatchNorm2d(b))
+
+    def forward(self, x):
+        y = torch.relu(self.b1(self.c1(x)))
+        return torch.relu(self.b2(self.c2(y)) + self.down(x))
+
+
+def resnet(widths, depth, classes=10, stem=None):
+    layers = stem or [nn.Conv2d(3, widths[0], 3, 1, 1, bias=False)]
+    layers += [nn.BatchNorm2d(widths[0]), nn.ReLU()]
+    at = widths[0]
+    for stage, width in enumerate(widths):
+        for i in range(depth):
+            layers.append(Block(at, width, 2 if stage > 0 and i == 0 else 1))
+            at = width
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(at, classes))
+
+
+class Layer(nn.Module):
+    """Transformer layer, normalised before, with one matrix for query, key and value (timm's form)."""
+
+    def __init__(self, dim, heads):
+        super().__init__()
+        self.heads = heads
+        self.norm1, self.norm2 = nn.LayerNorm(dim), nn.LayerNorm(dim)
+        self.qkv, self.proj = nn.Linear(dim, 3 * dim), nn.Linear(dim, dim)
+        self.fc1, self.fc2 = nn.Linear(dim, 4 * dim), nn.Linear(4 * dim, dim)
+
+    def forward(self, x):
+        n, t, d = x.shape
+        q, k, v = self.qkv(self.norm1(x)).reshape(n, t, 3, self.heads, d // self.heads).permute(2, 0, 3, 1, 4).unbind(0)
+        mixed = torch.softmax(q @ k.transpose(-2, -1) * (d // self.heads) ** -0.5, dim=-1) @ v
+        x = x + self.proj(mixed.transpose(1, 2).reshape(n, t, d))
+        return x + self.fc2(F.gelu(self.fc1(self.norm2(x))))
+
+
+class ViT(nn.Module):
+    def __init__(self, dim, heads, depth, classes, size=224, patch=16):
+        super().__init__()
+        self.embed = nn.Conv2d(3, dim, patch, patch)
+        self.cls = nn.Parameter(torch.randn(1, 1, dim) * 0.02)
+        self.pos = nn.Parameter(torch.randn(1, (size // patch) ** 2 + 1, dim) * 0.02)
+        self.layers = nn.ModuleList(Layer(dim, heads) for _ in range(depth))
+        self.norm, self.head = nn.LayerNorm(dim), nn.Linear(dim, classes)
+
+    def forward(self, x):
+        x = self.embed(x).flatten(2).transpose(1, 2)
+        x = torch.cat([self.cls.expand(x.shape[0], -1, -1), x], 1) + self.pos
+        for layer in self.layers:
+            x = layer(x)
+        return self.head(self.norm(x)[:, 0])
+
+
+class Text(nn.Module):
+    """Six layers on embedded tokens, as DistilBERT has them: width 768, 12 heads, mean of the tokens."""
+
+    def __init__(self, vocabulary=8192, dim=768, heads=12, depth=6, length=128, classes=4):
+        super().__init__()
+        self.tokens, self.pos = nn.Embedding(vocabulary, dim), nn.Parameter(torch.randn(1, length, dim) * 0.02)
+        self.layers = nn.ModuleList(Layer(dim, heads) for _ in range(depth))
+        self.norm, self.head = nn.LayerNorm(dim), nn.Linear(dim, classes)
+
+    def forward(self, ids):
+        x = self.tokens(ids) + self.pos
+        for layer in self.layers:
+            x = layer(x)
+        return self.head(self.norm(x).mean(1))
+
+
+MODELS = {
+    "resnet18": (lambda: resnet([64, 128, 256, 512], 2), (3, 32, 32), 10),
+    "resnet20": (lambda: resnet([16, 32, 64], 3), (3, 32, 32), 10),
+    "vit-tiny": (lambda: ViT(192, 3, 12, 1000), (3, 224, 224), 1000),
+    "vit-base": (lambda: ViT(768, 12, 12, 1000), (3, 224, 224), 1000),
+    "text-6": (lambda: Text(), (128,), 4),
+}
+
+
+def build(name):
+    torch.manual_seed(0)
+    make, dims, classes = MODELS[name]
+    return make().eval(), dims, classes
+
+
+def inputs(name, count):
+    """Examples and labels: pictures of noise, or tokens."""
+    _, dims, classes = MODELS[name]
+    generator = torch.Generator().manual_seed(1)
+    if len(dims) == 1:
+        x = torch.randint(0, 8192, (count, *dims), generator=generator)
+    else:
+        x = torch.randn(count, *dims, generator=generator)
+    return x, torch.arange(count) % classes
+
+
+def export(name, path):
+    model, _, _ = build(name)
+    x, _ = inputs(name, 2)
+    torch.onnx.export(
+        model,
+        (x,),
+        path,
+        dynamo=False,
+        opset_version=17,
+        input_names=["input"],
+        output_names=["logits"],
+        dynamic_axes={"input": {0: "batch"}, "logits": {0: "batch"}},
+        training=torch.onnx.TrainingMode.PRESERVE,
+        do_constant_folding=False,
+    )
+
+
+if __name__ == "__main__":
+    import warnings
+
+    warnings.filterwarnings("ignore")
+    export(sys.argv[1], sys.argv[2])
