@@ -64,8 +64,14 @@ export function backward(options: BackwardOptions): Map<string, Val> {
   const cotangents = new Map<string, Val>(options.seeds)
   const squares = new Map<string, Val>()
   const eachForm: Form = form === 'sum' ? 'sum' : 'each'
+  const moved = form === 'squares' ? movedAlone() : new Set<string>()
 
   for (const node of graph.nodes.toReversed()) {
+    const square = squares.get(node.outputs[0] ?? '')
+    if (square && moved.has(node.outputs[0]!)) {
+      moveBack(node, square)
+      continue
+    }
     const dO = node.outputs.map((name) => cotangents.get(name))
     if (dO.every((d) => d === undefined)) continue
     if (!usesOf(node).some((name) => active.has(name))) continue
@@ -84,7 +90,7 @@ export function backward(options: BackwardOptions): Map<string, Val> {
     node.inputs.forEach((name, i) => {
       if (!name || !active.has(name)) return
       const fast = squareThunks?.[i]
-      if (fast && wanted.has(name) && uses.get(name) === 1 && facts(name).kind === 'shared') {
+      if (fast && (wanted.has(name) || moved.has(name)) && uses.get(name) === 1 && facts(name).kind === 'shared') {
         squares.set(name, checked(fast(), facts(name).dims, node, i))
         return
       }
@@ -103,6 +109,25 @@ export function backward(options: BackwardOptions): Map<string, Val> {
     }
   }
   return result
+
+  /** Values that are one wanted parameter in another order or shape, used nowhere else: squares go back to it. */
+  function movedAlone(): Set<string> {
+    const found = new Set<string>()
+    for (const node of graph.nodes) {
+      const [from, to] = [node.inputs[0] ?? '', node.outputs[0] ?? '']
+      const isAlone = uses.get(from) === 1 && uses.get(to) === 1 && !wanted.has(to) && !options.seeds.has(to)
+      if (!isAlone || !(wanted.has(from) || found.has(from)) || facts(to).kind !== 'shared') continue
+      if (findRule(node.domain, node.op, opset)?.moves) found.add(to)
+    }
+    return found
+  }
+
+  function moveBack(node: Node, square: Val): void {
+    const name = node.inputs[0]!
+    const rule = findRule(node.domain, node.op, opset)!
+    const back = rule.vjp({ ...context(node, rule, [square], false), form: 'sum' })[0]!()
+    squares.set(name, checked(back, facts(name).dims, node, 0))
+  }
 
   function facts(name: string): ValueFacts {
     const known = values.get(name)

@@ -42,6 +42,8 @@ export interface Rule {
    * (Transpose of a weight) and its cotangent is per example. Elementwise rules lift by broadcasting.
    */
   readonly lifts?: boolean
+  /** Each element of the output is one of the input and the other way round: squares go back as gradients do. */
+  readonly moves?: boolean
 }
 
 /** What a rule sees: the node, its inputs I, outputs O and cotangents dO, and the emitter to write with. */

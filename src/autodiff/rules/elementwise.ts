@@ -83,7 +83,7 @@ export const elementwise: readonly Rule[] = [
       },
     ],
   },
-  { op: 'Identity', since: 1, lifts: true, vjp: (c) => [() => dy(c)] },
+  { op: 'Identity', since: 1, lifts: true, moves: true, vjp: (c) => [() => dy(c)] },
   // Of a tensor, which is always there: itself. ONNX OptionalGetElement-18.
   { op: 'OptionalGetElement', since: 18, lifts: true, vjp: (c) => [() => dy(c)] },
   // From an integer or a boolean nothing flows back: it is constant between its steps.

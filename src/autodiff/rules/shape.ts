@@ -19,7 +19,13 @@ import { spread } from '../window.js'
 
 const back = (c: RuleContext): Val => c.e.reshape(dy(c), [...c.lead, ...input(c, 0).dims])
 /** Operators that give the elements another shape and leave their order. */
-const reshaping = (op: string): Rule => ({ op, since: 1, lifts: true, vjp: (c) => [() => back(c)] })
+const reshaping = (op: string): Rule => ({
+  op,
+  since: 1,
+  lifts: true,
+  moves: true,
+  vjp: (c) => [() => back(c)],
+})
 
 /** Operators that only move elements. */
 export const shape: readonly Rule[] = [
@@ -29,6 +35,7 @@ export const shape: readonly Rule[] = [
     op: 'Transpose',
     since: 1,
     lifts: true,
+    moves: true,
     vjp: (c) => [
       () => {
         const lead = c.lead.length

@@ -70,6 +70,29 @@ export const linear: readonly OpCase[] = [
   { name: 'MatMul with a vector on the right', op: 'MatMul', inputs: [data(['N', 3, 5]), param([5])] },
   { name: 'MatMul with a vector on the left', op: 'MatMul', inputs: [param([5]), data(['N', 5, 3])] },
   {
+    name: 'MatMul of tokens with a weight that is turned and reshaped first',
+    op: 'MatMul',
+    inputs: [data(['N', 3, 5]), param([4, 5, 1])],
+    nodes: [
+      node('Transpose', ['i1'], 't', { perm: ints([2, 1, 0]) }),
+      node('Identity', ['t'], 'same'),
+      node('Flatten', ['same'], 'w', { axis: int(2) }),
+      node('MatMul', ['i0', 'w'], 'o0'),
+    ],
+  },
+  {
+    name: 'MatMul of one row an example with a turned weight',
+    op: 'MatMul',
+    inputs: [data(['N', 5]), param([4, 5])],
+    nodes: [node('Transpose', ['i1'], 'w'), node('MatMul', ['i0', 'w'], 'o0')],
+  },
+  {
+    name: 'MatMul with a turned weight that is used as it is, too',
+    op: 'MatMul',
+    inputs: [data(['N', 3, 4]), param([4, 4])],
+    nodes: [node('Transpose', ['i1'], 'w'), node('MatMul', ['i0', 'w'], 'h'), node('MatMul', ['h', 'i1'], 'o0')],
+  },
+  {
     name: 'a weight used twice is added per example before squaring',
     op: 'MatMul',
     inputs: [data(['N', 4]), param([4, 4])],
