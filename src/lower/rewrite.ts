@@ -1,15 +1,16 @@
 import { type Graph, int, intAttribute, ints, type Node } from '../graph/graph.js'
 import { inlineFunctions } from './functions.js'
 import { withoutSequences } from './sequences.js'
+import { withoutSettings } from './settings.js'
 import { type Fresh, freshNames } from './splice.js'
 
 /**
  * The graph with all that can be written out before any shape is known: local functions inlined, sequences of
- * tensors taken apart, recurrent layers with
+ * tensors taken apart, numbers that only look like parameters made constants, recurrent layers with
  * examples first (layout 1, which runtimes lack) as the usual ones between transpositions. The graph itself where nothing is.
  */
 export function rewrite(source: Graph): Graph {
-  const graph = withoutSequences(inlineFunctions(source))
+  const graph = withoutSettings(withoutSequences(inlineFunctions(source)))
   if (!graph.nodes.some(isExamplesFirst)) return graph
   const fresh = freshNames(graph)
   return { ...graph, nodes: graph.nodes.flatMap((node) => (isExamplesFirst(node) ? timeFirst(node, fresh) : [node])) }

@@ -53,6 +53,8 @@ export interface OpenOptions {
 export async function openNetwork(source: Graph, engine: Engine, options: OpenOptions = {}): Promise<Network> {
   const { graph: plain, untied } = untie(inFloat32(rewrite(source)))
   const loss = findLoss(plain, options.output)
+  // Told before anything runs.
+  if (trainable(plain).size === 0) throw withoutWeights(loss.output)
   const { graph, traced } = await lowered(plain, engine, options.sample ?? randomSample(plain))
   const known = new Map<number, Promise<StaticGraph>>()
   const at = (batch: number): Promise<StaticGraph> => {
@@ -63,12 +65,7 @@ export async function openNetwork(source: Graph, engine: Engine, options: OpenOp
   const s = await at(traced.fixedBatch ?? 2)
   const reached = gradientProgram(s, loss, 'sum').outputs
   const floats = [...trainable(graph)]
-  if (!floats.some((n) => reached.has(n))) {
-    throw new LetheError(
-      'model-unsupported',
-      `No gradient of "${loss.output}" reaches a weight of the model; export it with its weights as initializers of float operators (MatMul, Conv), not inside operators such as LinearClassifier.`,
-    )
-  }
+  if (!floats.some((n) => reached.has(n))) throw withoutWeights(loss.output)
   return {
     graph,
     trace: traced,
@@ -82,6 +79,13 @@ export async function openNetwork(source: Graph, engine: Engine, options: OpenOp
     untied,
     at,
   }
+}
+
+function withoutWeights(output: string): LetheError {
+  return new LetheError(
+    'model-unsupported',
+    `No gradient of "${output}" reaches a weight of the model; export it with its weights as initializers of float operators (MatMul, Conv), not inside operators such as LinearClassifier.`,
+  )
 }
 
 /** The graph with composite operators written out, however deep they lie in each other, and its trace. */
@@ -102,7 +106,13 @@ function inputSpecs(graph: Graph, traced: Trace): InputSpec[] {
   })
 }
 
-/** Declared input shapes without the batch axis; throws `model-unsupported` where an axis beside it has no number. */
+/** Most numbers of one example of an input: a damaged file can claim any size. */
+const exampleLimit = 2 ** 26
+
+/**
+ * Declared input shapes without the batch axis; throws `model-unsupported` where an axis beside it has no number, or an example
+ * would be too large to make one up.
+ */
 export function declaredInputs(graph: Graph): InputSpec[] {
   return graph.inputs.map((input) => {
     const dims = input.dims.slice(1).map((d) => {
@@ -112,6 +122,12 @@ export function declaredInputs(graph: Graph): InputSpec[] {
         `Input "${input.name}" has a free axis beside the batch ([${input.dims.map((x) => x ?? '?').join(', ')}]); give data with --data so that its size is known.`,
       )
     })
+    if (sizeOf(dims) > exampleLimit) {
+      throw new LetheError(
+        'model-unsupported',
+        `Input "${input.name}" is declared as [${input.dims.map((x) => x ?? '?').join(', ')}], ${sizeOf(dims)} numbers an example; give data with --data where that is meant.`,
+      )
+    }
     return { name: input.name, dtype: input.dtype ?? 'float32', dims }
   })
 }

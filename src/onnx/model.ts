@@ -2,6 +2,7 @@ import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/p
 import { LetheError } from '../errors.js'
 import { onnxTypeCode } from '../graph/emitter.js'
 import type { Attribute, Graph, LocalFunction, Node, ValueInfo } from '../graph/graph.js'
+import { ordered } from '../graph/order.js'
 import { type Tensor, toInt64 } from '../tensor/tensor.js'
 import {
   type AttributeProto,
@@ -62,7 +63,7 @@ export function readModel(bytes: Uint8Array, options: { readExternal?: ReadExter
   if (graphProto.sparseInitializer.length > 0) {
     throw new LetheError('model-unsupported', 'The model holds sparse initializers; export it with dense weights.')
   }
-  const graph: Graph = {
+  const graph = ordered({
     name: graphProto.name,
     opsets: readOpsets(proto.opsetImport),
     inputs: graphProto.input.filter((v) => !initializers.has(v.name)).map(readValueInfo),
@@ -70,7 +71,7 @@ export function readModel(bytes: Uint8Array, options: { readExternal?: ReadExter
     initializers,
     nodes: graphProto.node.map(readNode),
     ...(proto.functions.length > 0 && { functions: proto.functions.map(readFunction) }),
-  }
+  })
   return {
     graph,
     irVersion: Number(proto.irVersion),
@@ -97,8 +98,15 @@ function readValueInfo(v: ValueInfoProto): ValueInfo {
   if (type?.case !== 'tensorType') {
     return unsupported(`Input or output "${v.name}" is not a tensor.`)
   }
+  // Some exporters write −1 for an axis of any size.
   const dims = type.value.shape?.dim.map(({ value }) =>
-    value.case === 'dimValue' ? Number(value.value) : value.case === 'dimParam' ? value.value || undefined : undefined,
+    value.case === 'dimValue'
+      ? value.value < 0n
+        ? undefined
+        : Number(value.value)
+      : value.case === 'dimParam'
+        ? value.value || undefined
+        : undefined,
   )
   return { name: v.name, dtype: dtypeOfCode(type.value.elemType, `Value "${v.name}"`), dims: dims ?? [] }
 }

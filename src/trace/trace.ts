@@ -4,6 +4,7 @@ import type { Val } from '../graph/emitter.js'
 import { type Graph, intAttribute, type Node, nodeLabel, producers, usesOf } from '../graph/graph.js'
 import { writeGraph } from '../onnx/model.js'
 import { allocate, type DataType, isFloat, numberAt, sizeOf, type Tensor } from '../tensor/tensor.js'
+import { shapeOps, withKnownShapes } from './shapes.js'
 
 /**
  * Where a value comes from. `data`: depends on the examples. `shared`: made of trainable initializers alone, the same for
@@ -45,7 +46,6 @@ export interface StaticGraph {
   readonly values: ReadonlyMap<string, StaticValue>
 }
 
-const shapeOps = new Set(['Shape', 'Size'])
 const randomOps = new Set([
   'RandomNormal',
   'RandomUniform',
@@ -77,6 +77,7 @@ export async function trace(
   }
   const fixedBatch = fixedBatchOf(graph)
   const sizes = fixedBatch === undefined ? [2, 3] : [fixedBatch]
+  checkSize(sample, Math.max(...sizes))
   const orders = ordersOf(sizes[0]!, fixedBatch !== undefined)
   const seen: Record<string, Tensor>[] = []
   const session = await engine.createSession(writeGraph(exposeAll(graph)), { optimise: 'none' })
@@ -144,8 +145,22 @@ function kindsOf(graph: Graph, grows: (name: string) => boolean): Map<string, Va
 
 /** The batch size that every input's first axis is fixed to, if they are. */
 export function fixedBatchOf(graph: Graph): number | undefined {
-  const first = graph.inputs.map((input) => input.dims[0]).find((d) => typeof d === 'number')
+  const first = graph.inputs.map((input) => input.dims[0]).find((d) => typeof d === 'number' && d > 0)
   return typeof first === 'number' ? first : undefined
+}
+
+/** Most numbers that one run of the trace is fed (1 GiB of float32): a damaged file can claim any size. */
+const sampleLimit = 2 ** 28
+
+/** Throws `model-unsupported` for a batch of more numbers than a run can be fed. */
+function checkSize(sample: Tensors, batch: number): void {
+  const size = Math.max(1, ...Object.values(sample).map((t) => sizeOf(t.dims.slice(1))))
+  if (size * batch <= sampleLimit) return
+  throw new LetheError(
+    'model-unsupported',
+    `The model takes batches of ${batch} examples with ${size} numbers each, too many to run; export it with a free or smaller batch axis.`,
+    { batch, size },
+  )
 }
 
 /**
@@ -251,10 +266,13 @@ export async function specialise(traced: Trace, engine: Engine, batch: number): 
   const made = producers(graph)
   const used = new Set(graph.nodes.flatMap((n) => (isConstantNode(n) ? [] : usesOf(n))))
   for (const output of graph.outputs) used.add(output.name)
-  const wanted = [...made.keys()].filter((name) => isConstant(name) && used.has(name))
-  const initializers = new Map(graph.initializers)
+  const values = new Map<string, StaticValue>()
+  for (const v of traced.values.values()) values.set(v.name, staticValue(v, batch, traced.fixedBatch !== undefined))
+  const shaped = withKnownShapes(graph, (name) => values.get(name)?.dims)
+  const wanted = [...made.keys()].filter((name) => isConstant(name) && used.has(name) && !shaped.known.has(name))
+  const initializers = new Map([...graph.initializers, ...shaped.known])
   if (wanted.length > 0) {
-    const probe = partFor(graph, wanted)
+    const probe = partFor(shaped.graph, wanted)
     const session = await engine.createSession(writeGraph(probe), { optimise: 'none' })
     try {
       const rows = Array.from({ length: batch }, (_, i) => i)
@@ -265,8 +283,6 @@ export async function specialise(traced: Trace, engine: Engine, batch: number): 
     }
   }
   const nodes = graph.nodes.filter((n) => !isConstantNode(n))
-  const values = new Map<string, StaticValue>()
-  for (const v of traced.values.values()) values.set(v.name, staticValue(v, batch, traced.fixedBatch !== undefined))
   const live = new Set(nodes.flatMap(usesOf))
   for (const output of graph.outputs) live.add(output.name)
   return {

@@ -86,6 +86,35 @@ describe('an initializer that is handed on through Identity', () => {
   })
 })
 
+describe('a single number that is handed on through Identity', () => {
+  /** x·t + t, t of one number. */
+  const scaled = (value: number): Graph => {
+    const graph = mlpGraph({
+      extra: [
+        node('Identity', ['t'], 't2'),
+        node('Mul', ['logits', 't'], 'scaled'),
+        node('Add', ['scaled', 't2'], 'end'),
+      ],
+      outputs: ['end'],
+    })
+    return { ...graph, initializers: new Map([...graph.initializers, ['t', filled([1], value)]]) }
+  }
+
+  it.each([
+    // Round numbers are what parameters begin with: merged by the exporter.
+    { value: 0, isApart: true },
+    { value: 1, isApart: true },
+    { value: 0.25, isApart: true },
+    // A trained number is used twice.
+    { value: 0.7312, isApart: false },
+  ])('$value is two parameters: $isApart', async ({ value, isApart }) => {
+    const { untied, aliases } = await inspect(scaled(value), engine)
+    expect({ untied: untied.length, aliases: aliases.length }).toEqual(
+      isApart ? { untied: 1, aliases: 0 } : { untied: 0, aliases: 1 },
+    )
+  })
+})
+
 describe('initializers are told apart', () => {
   it('parameters have gradients, running statistics are buffers, scalars are settings, and what is unused is neither', async () => {
     const graph: Graph = {
@@ -159,6 +188,7 @@ describe('what cannot be worked with is told with what to do', () => {
         {
           code: 'output-ambiguous',
           message: 'The model has 2 outputs (logits, a); choose the class scores with --output.',
+          change: '--output logits  # if these are the scores',
         },
       ],
     })

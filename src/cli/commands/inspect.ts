@@ -30,7 +30,7 @@ export const inspect: Verb = {
 function describe(path: string, r: Inspection): string {
   const dims = (d: readonly unknown[]): string => `[${d.map((x) => x ?? '?').join(', ')}]`
   const lines = [
-    `${path}  opset ${r.opset}  ${r.ready ? 'ready' : 'not ready'}`,
+    `${path}  opset ${r.opset}  ${stateOf(r)}`,
     '',
     ...r.inputs.map((v) => `input   ${v.name} ${dims(v.dims)} ${v.dtype}`),
     ...r.outputs.map((v) => `output  ${v.name} ${dims(v.dims)} ${v.dtype}`),
@@ -69,6 +69,22 @@ function describe(path: string, r: Inspection): string {
   for (const a of r.aliases) lines.push(`alias   ${a.name} is ${a.of}`)
   for (const u of r.untied) lines.push(`untied  ${u.name} had been merged with ${u.from} and is kept apart`)
   for (const note of r.notes) lines.push('', `note: ${note}`)
-  for (const problem of r.problems) lines.push('', `problem: ${problem.code}: ${problem.message}`)
+  for (const problem of r.problems) {
+    lines.push('', `problem: ${problem.code}: ${problem.message}`)
+    if (problem.change) lines.push(`change:  ${problem.change}`)
+  }
+  if (r.refused.length > 1) {
+    lines.push('', `Nodes without a gradient rule (${r.refused.length}):`)
+    lines.push(...r.refused.slice(0, shown).map(({ node, op }) => `  ${op}  "${node}"`))
+    if (r.refused.length > shown) lines.push(`  and ${r.refused.length - shown} more (--json lists all)`)
+  }
   return lines.join('\n')
+}
+
+/** Most nodes that are listed by name. */
+const shown = 20
+
+function stateOf(r: Inspection): string {
+  if (r.state !== 'ready with notes') return r.state
+  return r.notes.length === 1 ? 'ready, with a note' : `ready, with ${r.notes.length} notes`
 }
