@@ -23,6 +23,8 @@ export const errorCodes = {
   'output-unknown': 'The chosen output does not exist.',
   'loss-unsupported': 'The loss does not fit the shape or type of the output.',
   'engine-failed': 'The runtime could not create a session or run it.',
+  'device-missing': 'The chosen device (WebGPU) is not there.',
+  'device-wrong': 'The chosen device (WebGPU) gives wrong numbers for this model.',
   'data-format': 'A data file is not in the form it claims.',
   'data-unsafe': 'A data file holds something that Lethe refuses to load (pickled objects).',
   'image-size': 'An image does not have the size the model takes.',

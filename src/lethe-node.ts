@@ -6,12 +6,11 @@ import type { WorkOptions } from './engine/in-order.js'
 import type { Verdict } from './evaluate/verdict/verdict.js'
 import { writeFileAtomic } from './files/atomic-node.js'
 import { readFileBytes } from './files/read-node.js'
-import { estimateImportance } from './importance/estimate.js'
 import type { EstimatorSettings } from './importance/estimators/estimator.js'
-import { hashIds, readStore, type Store, writeStore } from './importance/store.js'
+import { readStore, type Store, writeStore } from './importance/store.js'
 import type { Plan, StrengthChoice } from './unlearn/forget.js'
-import { version } from './version.js'
 import type { Judgement } from './workspace/judge.js'
+import { makeStore } from './workspace/make-store.js'
 import { saveModel } from './workspace/model-node.js'
 import { judgeRequest, planRequest } from './workspace/request.js'
 import { openWorkspace } from './workspace/workspace-node.js'
@@ -77,7 +76,7 @@ export async function openLethe(options: LetheOptions): Promise<Lethe> {
   const data = await open(options.data)
   const test = options.test === undefined ? undefined : await open(options.test)
   const workspace = await openWorkspace({ ...options, data })
-  const { network, pool, file } = workspace
+  const { file } = workspace
   const request = async (
     store: Store,
     forget: string | readonly string[],
@@ -91,20 +90,7 @@ export async function openLethe(options: LetheOptions): Promise<Lethe> {
       ...more,
     })
   return {
-    async importance(work = {}) {
-      const importance = await estimateImportance(network, pool, workspace.examples(data, work.settings?.groupBy), work)
-      return {
-        importance,
-        facts: {
-          model: file.digest,
-          loss: network.loss.loss,
-          output: network.loss.output,
-          preprocessing: workspace.preprocessing,
-          software: { lethe: version, [pool.engine.name]: pool.engine.version },
-        },
-        ids: hashIds(Array.from({ length: data.size }, (_, i) => data.id(i))),
-      }
-    },
+    importance: (work = {}) => makeStore(workspace, data, work),
     async saveStore(store, path) {
       await writeFileAtomic(path, writeStore(store))
     },

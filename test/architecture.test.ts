@@ -26,15 +26,16 @@ const floors = [
   ['unlearn', 'check'],
   ['evidence', 'report'],
   ['workspace'],
-  ['demo', 'lethe-node.ts'],
-  ['index.ts'],
+  ['demo', 'lethe-node.ts', 'browser'],
+  ['index.ts', 'web.ts'],
   ['cli'],
 ] as const
 
 /** Where a package may be imported; a package that is not here may be imported nowhere. */
 const packages: Readonly<Record<string, RegExp>> = {
   'onnxruntime-node': /^engine\/node\//,
-  'onnxruntime-common': /^engine\/node\//,
+  'onnxruntime-common': /^engine\/(node\/|serve\.js$)/,
+  'onnxruntime-web': /^engine\/web\//,
   sharp: /^(data|report)\/.*-node\.ts$/,
   '@bufbuild/protobuf': /^onnx\//,
   commander: /^cli\//,
@@ -255,10 +256,14 @@ describe('closed tables', () => {
     expect(examples.filter((path) => !running.join('\n').includes(path))).toEqual([])
   })
 
-  it('a docstring stands at every export of the package', () => {
-    const exports = [...read('src/index.ts').matchAll(/^export (?:type )?\{([^}]*)\} from '\.\/(.+)\.js'$/gm)]
+  it.each(['index.ts', 'web.ts'])('a docstring stands at every export of the package: %s', (file) => {
+    const exports = [...read(`src/${file}`).matchAll(/^export (?:type )?\{([^}]*)\} from '\.\/(.+)\.js'$/gm)]
     const named = exports.flatMap(([, list, path]) =>
-      list!.split(',').map((part) => ({ path: `${path}.ts`, name: part.trim().replace(/^type /, '') })),
+      list!
+        .split(',')
+        .map((part) => part.trim().replace(/^type /, ''))
+        .filter((name) => name !== '')
+        .map((name) => ({ path: `${path}.ts`, name })),
     )
     expect(named.length).toBeGreaterThan(exports.length)
     expect(named.filter(({ path, name }) => !hasDocstring(read(join('src', path)), name))).toEqual([])

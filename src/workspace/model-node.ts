@@ -2,16 +2,17 @@ import { closeSync, openSync, readSync } from 'node:fs'
 import { dirname, isAbsolute, relative, resolve } from 'node:path'
 import type { ModelForm } from '../data/records/options.js'
 import type { Pool, Tensors } from '../engine/engine.js'
-import { engineOf } from '../engine/node/pool.js'
+import { engineOf } from '../engine/engine-of.js'
 import { isLetheError, LetheError } from '../errors.js'
 import { writeFileAtomic } from '../files/atomic-node.js'
 import { sha256Hex } from '../files/digest-node.js'
 import { readFileBytes } from '../files/read-node.js'
-import { untie } from '../graph/untie.js'
 import { looseInputs, type Network, openNetwork } from '../network/network.js'
-import { type Model, readModel, writeModel } from '../onnx/model.js'
+import { type Model, readModel } from '../onnx/model.js'
 import type { ReadExternal } from '../onnx/tensor-proto.js'
-import { type DataType, numberAt, numberToHalf, type Tensor } from '../tensor/tensor.js'
+import { modelBytes } from './model-bytes.js'
+
+export { modelBytes } from './model-bytes.js'
 
 /** A model file: its bytes read, its SHA-256, and where it lies. */
 export interface ModelFile {
@@ -109,44 +110,4 @@ export async function saveModel(
   path: string,
 ): Promise<string> {
   return (await writeFileAtomic(path, modelBytes(file, changed))).sha256
-}
-
-/**
- * The model's file with new float32 values of some parameters, each in its own element type. Parameters that the exporter had
- * merged by value are written apart where one of them changes.
- */
-export function modelBytes(file: ModelFile, changed: ReadonlyMap<string, Float32Array>): Uint8Array {
-  const { initializers } = file.model.graph
-  const tensors = new Map<string, Tensor>()
-  for (const { name, from } of untie(file.model.graph).untied) {
-    const old = initializers.get(from)
-    const next = changed.get(name)
-    if (old && next) tensors.set(name, retyped(old, next))
-    else if (old && changed.has(from)) tensors.set(name, old)
-  }
-  for (const [name, next] of changed) {
-    const old = initializers.get(name)
-    if (old) tensors.set(name, retyped(old, next))
-    else if (!tensors.has(name)) throw new LetheError('internal', `The changed parameter "${name}" is not in the file.`)
-  }
-  return writeModel(file.model, tensors)
-}
-
-/** New values in the element type of the old tensor; entries that did not change keep their very bits. */
-function retyped(old: Tensor, next: Float32Array): Tensor {
-  if (old.dtype === 'float32') return { dtype: 'float32', dims: old.dims, data: next }
-  const data = old.data.slice() as Float64Array | Uint16Array
-  for (let i = 0; i < next.length; i++) {
-    if (!Object.is(Math.fround(numberAt(old, i)), next[i])) data[i] = encode(old.dtype, next[i]!)
-  }
-  return { dtype: old.dtype, dims: old.dims, data } as Tensor
-}
-
-function encode(dtype: DataType, value: number): number {
-  if (dtype === 'float64') return value
-  if (dtype === 'float16') return numberToHalf(value)
-  throw new LetheError(
-    'model-unsupported',
-    `Weights of type ${dtype} cannot be written back; export the model in float32 or float16.`,
-  )
 }

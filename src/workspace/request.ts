@@ -11,8 +11,8 @@ import { chooseParameters, type ParameterChoice } from '../network/kinds.js'
 import { checkStrength, type Plan, planForgetting, type StrengthChoice } from '../unlearn/forget.js'
 import type { Task } from '../unlearn/target.js'
 import { type Judgement, judge } from './judge.js'
+import type { Workspace } from './open.js'
 import { type RequestSets, requestSets } from './sets.js'
-import type { Workspace } from './workspace-node.js'
 
 /** A request to forget: which records of which data, with what to try strengths on and to judge by. */
 export interface ForgetOptions {

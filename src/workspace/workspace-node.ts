@@ -1,43 +1,17 @@
-import { type BatchInput, makeBatch } from '../data/batch.js'
-import type { Dataset } from '../data/dataset.js'
-import { didYouMean } from '../data/near.js'
-import type { Preprocessing } from '../data/transforms/preprocessing.js'
 import type { Pool } from '../engine/engine.js'
 import { createPool } from '../engine/node/pool.js'
-import { LetheError } from '../errors.js'
-import { checkLabels, type Examples } from '../network/examples.js'
-import { type InputSpec, looseInputs, type Network } from '../network/network.js'
-import { examplesOf } from './examples.js'
-import { loadModel, type ModelFile, openModelNetwork } from './model-node.js'
+import { loadModel } from './model-node.js'
+import { type OpenOptions, type Workspace, workspaceOf } from './open.js'
 
-export interface WorkspaceOptions {
+export type { Workspace } from './open.js'
+
+export interface WorkspaceOptions extends OpenOptions {
   /** Path of the ONNX model. */
   readonly model: string
-  /** Any data of the kind the model takes: its first records are what the model is traced on. */
-  readonly data: Dataset
-  readonly preprocessing?: Preprocessing
-  /** Array of the data by model input, where the names differ. */
-  readonly inputs?: Readonly<Record<string, string>>
-  /** Output that holds the class scores, where there are several. */
-  readonly output?: string
   /** Worker threads; default one a core. */
   readonly workers?: number
   /** A pool to work on, left open; by default one is made and closed with the workspace. */
   readonly pool?: Pool
-}
-
-/** A model opened with its data: everything later work stands on. Close it. */
-export interface Workspace {
-  readonly file: ModelFile
-  readonly pool: Pool
-  readonly network: Network
-  readonly preprocessing: Preprocessing
-  /**
-   * A data set as examples of this model, labels checked; `groupBy` names the attribute that groups of `grouped` are formed
-   * within. Throws `label-range`, `attribute-unknown`.
-   */
-  examples(dataset: Dataset, groupBy?: string): Examples
-  close(): Promise<void>
 }
 
 /**
@@ -46,58 +20,14 @@ export interface Workspace {
  */
 export async function openWorkspace(options: WorkspaceOptions): Promise<Workspace> {
   const file = await loadModel(options.model)
-  const preprocessing = options.preprocessing ?? {}
-  const inputs = withSources(looseInputs(file.model.graph), options.inputs ?? {})
-  const sample = await makeBatch(options.data, firstRows(options.data), inputs, preprocessing)
   const pool = options.pool ?? createPool({ workers: options.workers })
   const close = async (): Promise<void> => {
     if (!options.pool) await pool.close()
   }
   try {
-    const network = await openModelNetwork(file, pool, { output: options.output, sample })
-    return {
-      file,
-      pool,
-      network,
-      preprocessing,
-      examples(dataset, groupBy) {
-        const examples = examplesOf(dataset, specs(network, inputs), preprocessing, groupBy)
-        checkLabels(examples, network.classes)
-        return examples
-      },
-      close,
-    }
+    return await workspaceOf(file, pool, options, close)
   } catch (error) {
     await close()
     throw error
   }
-}
-
-function firstRows(dataset: Dataset): number[] {
-  return Array.from({ length: Math.min(3, dataset.size) }, (_, i) => i)
-}
-
-/** Inputs with the names of the arrays that they are filled from. */
-function withSources(inputs: readonly InputSpec[], sources: Readonly<Record<string, string>>): BatchInput[] {
-  const unknown = Object.keys(sources).find((name) => !inputs.some((input) => input.name === name))
-  if (unknown !== undefined) {
-    const known = inputs.map((input) => input.name)
-    throw new LetheError(
-      'config-invalid',
-      `"inputs" names an array for "${unknown}", but the model's inputs are ${known.join(', ')}.${didYouMean(unknown, known)}`,
-      { input: unknown, known },
-    )
-  }
-  return inputs.map((input) => {
-    const source = Object.hasOwn(sources, input.name) ? sources[input.name] : undefined
-    return source === undefined ? input : { ...input, source }
-  })
-}
-
-/** Inputs in the element types of the file, with the shapes that tracing has seen. */
-function specs(network: Network, declared: readonly BatchInput[]): BatchInput[] {
-  return declared.map((input) => {
-    const seen = network.inputs.find((i) => i.name === input.name)
-    return { ...input, dims: seen?.dims ?? input.dims }
-  })
 }

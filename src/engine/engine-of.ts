@@ -1,0 +1,21 @@
+import type { Engine, Pool, Session, SessionOptions, Tensors } from './engine.js'
+
+/** The runtime as a plain engine over a pool: one run at a time, inputs copied, nothing summed. */
+export function engineOf(pool: Pool): Engine {
+  return {
+    ...pool.engine,
+    async createSession(model, options?: SessionOptions): Promise<Session> {
+      const session = await pool.createSession(model, options)
+      return {
+        async run(feeds, outputs) {
+          const copies = Object.fromEntries(
+            Object.entries(feeds).map(([name, t]) => [name, { ...t, data: t.data.slice() }]),
+          ) as Tensors
+          const { kept } = await session.run({ runs: [copies], sums: [], keep: outputs ?? 'all' })
+          return kept[0] ?? {}
+        },
+        release: () => session.release(),
+      }
+    },
+  }
+}
