@@ -1,80 +1,181 @@
 // @ts-check
-// Examples a second of the estimators beside the same engine's plain forward pass, and beside PyTorch's batch-mean loop where
-// PyTorch is installed; all alternating in one run. Usage: npm run bench:importance -- [resnet18|resnet20] [rounds] [examples]
-import { spawnSync } from 'node:child_process'
-import { cached } from '../dist/data/cached.js'
-import { drawPeople } from '../dist/data/people/people.js'
-import { uniforms } from '../dist/data/random.js'
-import { subset } from '../dist/data/split.js'
-import { createPool, engineOf } from '../dist/engine/node/pool.js'
-import { estimateImportance } from '../dist/importance/estimate.js'
-import { openForward } from '../dist/network/forward.js'
-import { openNetwork } from '../dist/network/network.js'
-import { findArchitecture } from '../dist/train/architectures/index.js'
-import { examplesOf } from '../dist/workspace/examples.js'
+// Examples a second of Lethe's estimators, of its engine's plain forward pass, and of four ways in PyTorch, each in a process of
+// its own on the same exported network and the same examples, alternating pass by pass.
+// Usage: npm run bench:importance -- [MODEL ...] [--rounds N]. Models: resnet18 resnet20 vit-tiny vit-base text-6; default all.
+// Without PyTorch there is nothing to measure: it makes the networks, too.
+import { spawn, spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
 import { environment, median, writeResult } from './shared.js'
 
-const arch = process.argv[2] ?? 'resnet18'
-const rounds = Number(process.argv[3] ?? 3)
-const size = Number(process.argv[4] ?? (arch === 'resnet18' ? 256 : 1024))
+const here = dirname(fileURLToPath(import.meta.url))
+const cache = resolve(here, '..', 'node_modules', '.cache', 'lethe', 'bench')
 
-const whole = cached(drawPeople({ split: 'train' }))
-const data = subset(
-  whole,
-  Array.from({ length: size }, (_, i) => (i * 7) % whole.size),
-)
-const graph = findArchitecture(arch).build({ dims: [3, 32, 32], classes: 10 }, uniforms(1))
-const pool = createPool()
-const network = await openNetwork(graph, engineOf(pool), {
-  sample: { input: { dtype: 'float32', dims: [1, 3, 32, 32], data: new Float32Array(3072) } },
-})
-const examples = examplesOf(data, network.inputs, {})
-const forward = await openForward(network, pool)
-const contenders = [
-  { name: 'forward', run: () => forward.run(examples) },
-  { name: 'exact', run: () => estimateImportance(network, pool, examples, { settings: { estimator: 'exact' } }) },
-  {
-    name: 'grouped',
-    run: () => estimateImportance(network, pool, examples, { settings: { estimator: 'grouped', groupSize: 512 } }),
-  },
-]
-const peerName = 'PyTorch batch-mean (64)'
-const peer = spawnSync('python3', ['-c', 'import torch'], { stdio: 'ignore' }).status === 0
-/** @type {Record<string, number[]>} */
-const rates = {}
-for (const c of contenders) await c.run()
-for (let round = 0; round < rounds; round++) {
-  for (const { name, run } of contenders) {
-    const begin = performance.now()
-    await run()
-    rates[name] = [...(rates[name] ?? []), size / ((performance.now() - begin) / 1000)]
+/**
+ * Examples a pass, and the targets: shares of the mark (a third of the forward pass's rate) of exact importances and of batch
+ * gradients, and ratios of exact importances to the fastest exact way in PyTorch and to the published loop.
+ * @type {Record<string, { examples: number, exact: number, batch: number, peer: number, published?: number }>}
+ */
+const models = {
+  resnet18: { examples: 256, exact: 0.85, batch: 0.95, peer: 2, published: 1.2 },
+  resnet20: { examples: 2048, exact: 0.85, batch: 0.95, peer: 2 },
+  'vit-tiny': { examples: 64, exact: 0.85, batch: 0.95, peer: 1.2, published: 1.3 },
+  'vit-base': { examples: 32, exact: 0.8, batch: 0.95, peer: 1.2 },
+  'text-6': { examples: 64, exact: 0.8, batch: 0.95, peer: 1.2 },
+}
+const ways = {
+  forward: 'Lethe forward',
+  exact: 'Lethe exact',
+  grouped: 'Lethe grouped',
+  sketch: 'Lethe sketch',
+  'batch-mean:64': 'Lethe batch-mean (64)',
+}
+const peers = {
+  'batch-mean': 'PyTorch batch-mean (64), published',
+  'batch-of-one': 'PyTorch batches of one, exact',
+  vmap: 'PyTorch vmap(grad), exact',
+  hooks: 'PyTorch hooks, exact',
+}
+
+const args = process.argv.slice(2)
+const at = args.indexOf('--rounds')
+const rounds = at < 0 ? 3 : Number(args.splice(at, 2)[1])
+for (const name of args.length > 0 ? args : Object.keys(models)) await measure(name)
+
+/** @param {string} name */
+async function measure(name) {
+  const plan = models[name]
+  if (!plan) throw new Error(`No model is called "${name}"; there are ${Object.keys(models).join(', ')}.`)
+  const flops = exported(name, plan.examples)
+  const [onnx, npz] = [join(cache, `${name}.onnx`), join(cache, `${name}.npz`)]
+  const contenders = [
+    { label: 'peak', process: start('node', [join(here, 'contenders/peak.js')]) },
+    ...Object.entries(ways).map(([way, label]) => ({
+      label,
+      process: start('node', [join(here, 'contenders/lethe.js'), onnx, npz, way]),
+    })),
+    ...Object.entries(peers).map(([way, label]) => ({
+      label,
+      process: start('python3', [join(here, 'contenders/pytorch.py'), name, way, String(plan.examples)]),
+    })),
+  ]
+  // One after another: preparations of one would disturb those of the next.
+  for (const { process } of contenders) await process.begin()
+  /** @type {Record<string, any[]>} */
+  const passes = {}
+  for (let round = 0; round < rounds; round++) {
+    for (const { label, process } of contenders) {
+      passes[label] = [...(passes[label] ?? []), await process.pass()]
+      console.error(`${name} ${round + 1}/${rounds} ${label}: ${passes[label]?.at(-1).seconds.toFixed(2)} s`)
+    }
   }
-  if (peer) {
-    const out = spawnSync('python3', ['bench/peer_batch_mean.py', arch, String(size)], { encoding: 'utf8' })
-    if (out.status !== 0) throw new Error(out.stderr)
-    rates[peerName] = [...(rates[peerName] ?? []), Number(out.stdout)]
+  for (const { process } of contenders) process.end()
+  report(name, plan, flops, passes)
+}
+
+/**
+ * Network and examples as files, made once. Returns floating-point operations of a forward pass of one example.
+ * @param {string} name @param {number} examples
+ */
+function exported(name, examples) {
+  mkdirSync(cache, { recursive: true })
+  const files = [join(cache, `${name}.onnx`), join(cache, `${name}.npz`)]
+  const script = join(here, 'contenders/models.py')
+  const made = spawnSync('python3', [script, name, ...files, String(examples)], { encoding: 'utf8' })
+  if (made.status !== 0 || !files.every((file) => existsSync(file)))
+    throw new Error(`The networks are made with PyTorch (torch, onnx, numpy), which failed: ${made.stderr}`)
+  return Number(made.stdout.trim().split('\n').at(-1))
+}
+
+/**
+ * A process that makes a pass when it is told to.
+ * @param {string} command @param {string[]} given
+ */
+function start(command, given) {
+  /** @type {ReturnType<typeof spawn> | undefined} */
+  let child
+  /** @type {AsyncIterator<string> | undefined} */
+  let lines
+  const next = async () => {
+    const line = await lines?.next()
+    if (!line || line.done) throw new Error(`${command} ${given.join(' ')} stopped.`)
+    return JSON.parse(line.value)
+  }
+  return {
+    async begin() {
+      child = spawn(command, given, { stdio: ['pipe', 'pipe', 'inherit'] })
+      if (!child.stdout) throw new Error('No output to read.')
+      lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+      return next()
+    },
+    async pass() {
+      child?.stdin?.write('\n')
+      return next()
+    },
+    end: () => child?.stdin?.end(),
   }
 }
-await forward.release()
-await pool.close()
 
-const ratio = (/** @type {string} */ a, /** @type {string} */ b) =>
-  median((rates[a] ?? []).map((r, i) => r / (rates[b]?.[i] ?? Number.NaN)))
-const rows = Object.entries(rates).map(([name, r]) => {
-  const mark = name === 'forward' || name.startsWith('PyTorch') ? '' : (3 * ratio(name, 'forward')).toFixed(2)
-  const against = peer && name !== 'forward' && !name.startsWith('PyTorch') ? ratio(name, peerName).toFixed(2) : ''
-  return `| ${name} | ${median(r).toFixed(0)} | ${mark} | ${against} |`
-})
-const text = [
-  `# Importance estimation, ${arch} on 32×32 images`,
-  '',
-  `Medians of ${rounds} alternating rounds of ${size} examples on ${environment().cores} cores (${environment().cpu}), Node ${environment().node}, commit ${environment().commit}. The mark is a third of the engine's own forward pass: a backward pass costs two forwards. The machine is shared: only ratios mean something.`,
-  '',
-  '| | examples/s | share of the mark | ratio to PyTorch batch-mean |',
-  '|---|---|---|---|',
-  ...rows,
-  '',
-  ...(peer ? [] : ['PyTorch is not installed: its loop was not measured.', '']),
-].join('\n')
-console.log(text)
-writeResult(`importance-${arch}`, { arch, size, rounds, rates, environment: environment() }, text)
+/**
+ * @param {string} name @param {typeof models[string]} plan @param {number} flops
+ * @param {Record<string, any[]>} passes
+ */
+function report(name, plan, flops, passes) {
+  const peak = median((passes.peak ?? []).map((p) => p.flops))
+  const { peak: _, ...timed } = passes
+  const seconds = (/** @type {string} */ label) => (timed[label] ?? []).map((p) => p.seconds)
+  /** Median over rounds of a's rate by b's. */
+  const ratio = (/** @type {string} */ a, /** @type {string} */ b) =>
+    median(seconds(a).map((s, i) => (seconds(b)[i] ?? Number.NaN) / s))
+  const mark = (/** @type {string} */ label) => 3 * ratio(label, ways.forward)
+  const exactPeers = [peers['batch-of-one'], peers.vmap, peers.hooks]
+  const best = exactPeers.reduce((a, b) => (median(seconds(a)) < median(seconds(b)) ? a : b))
+  const rows = Object.keys(timed).map((label) => {
+    const rate = plan.examples / median(seconds(label))
+    const passCost = label === ways.forward ? 1 : 3
+    const isOurs = label.startsWith('Lethe') && label !== ways.forward
+    return `| ${label} | ${rate.toFixed(rate < 20 ? 2 : 0)} | ${isOurs ? mark(label).toFixed(2) : ''} | ${ratio(label, peers['batch-mean']).toFixed(2)} | ${((100 * passCost * flops * rate) / peak).toFixed(0)} % | ${(Math.max(...(timed[label] ?? []).map((p) => p.peakBytes)) / 2 ** 30).toFixed(2)} |`
+  })
+  const verdict = (/** @type {string} */ what, /** @type {number} */ got, /** @type {number} */ target) =>
+    `- ${what}: **${got.toFixed(2)}**, target ${target}: ${got >= target ? 'met' : `short by ${(100 * (1 - got / target)).toFixed(0)} %`}`
+  const env = environment()
+  const text = [
+    `# Importance estimation: ${name}`,
+    '',
+    `Medians of ${rounds} alternating passes over ${plan.examples} examples, ${env.cores} cores (${env.cpu}), Node ${env.node}, commit ${env.commit}, ${env.date}. The machine is shared: ratios mean something, rates by themselves do not.`,
+    `One example takes ${(flops / 1e9).toFixed(2)} GFLOP forward; the measured single-precision matrix-product peak of both workers together is ${(peak / 1e9).toFixed(0)} GFLOP/s.`,
+    '',
+    '| | examples/s | share of the mark | ratio to the published loop | share of the peak | peak memory, GiB |',
+    '|---|---|---|---|---|---|',
+    ...rows,
+    '',
+    'The mark is a third of the forward rate: a backward pass costs two forward passes. The share of the peak counts one forward pass, or three for gradients.',
+    '',
+    verdict('exact, share of the mark', mark(ways.exact), plan.exact),
+    verdict('grouped, share of the mark', mark(ways.grouped), plan.batch),
+    verdict('sketch, share of the mark', mark(ways.sketch), plan.batch),
+    verdict(`exact against ${best}`, ratio(ways.exact, best), plan.peer),
+    ...(plan.published
+      ? [verdict('exact against the published loop', ratio(ways.exact, peers['batch-mean']), plan.published)]
+      : []),
+    '',
+    ...agreement(timed),
+  ].join('\n')
+  console.log(text)
+  writeResult(`importance-${name}`, { name, ...plan, rounds, flops, passes, environment: env }, text)
+}
+
+/**
+ * All exact ways compute one quantity, and both batch-mean ways one: the sums of all importances say so.
+ * @param {Record<string, any[]>} timed
+ */
+function agreement(timed) {
+  const check = (/** @type {string} */ label) => timed[label]?.[0]?.check ?? Number.NaN
+  const apart = (/** @type {string} */ a, /** @type {string} */ b) => Math.abs(check(a) / check(b) - 1).toExponential(1)
+  return [
+    `Same quantity: the sum of all importances differs by ${apart(ways.exact, peers['batch-of-one'])} (exact, against batches of one in PyTorch) and ${apart(ways['batch-mean:64'], peers['batch-mean'])} (batch-mean, against the published loop).`,
+    '',
+  ]
+}

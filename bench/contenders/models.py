@@ -1,13 +1,16 @@
 """The networks of the importance benchmark, as plain PyTorch modules with random weights, and their ONNX files.
 
-Usage: python3 bench/peers/models.py NAME FILE.onnx
+Usage: python3 bench/contenders/models.py NAME FILE.onnx FILE.npz EXAMPLES
+Prints the floating-point operations of one forward pass of one example.
 """
 
 import sys
 
+import numpy
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 
 class Block(nn.Module):
@@ -54,18 +57,30 @@ class Layer(nn.Module):
         return x + self.fc2(F.gelu(self.fc1(self.norm2(x))))
 
 
+class Positions(nn.Module):
+    """Adds what each position has of its own, behind a class token where there is one."""
+
+    def __init__(self, length, dim, has_class):
+        super().__init__()
+        self.cls = nn.Parameter(torch.randn(1, 1, dim) * 0.02) if has_class else None
+        self.pos = nn.Parameter(torch.randn(1, length + has_class, dim) * 0.02)
+
+    def forward(self, x):
+        if self.cls is not None:
+            x = torch.cat([self.cls.expand(x.shape[0], -1, -1), x], 1)
+        return x + self.pos
+
+
 class ViT(nn.Module):
     def __init__(self, dim, heads, depth, classes, size=224, patch=16):
         super().__init__()
         self.embed = nn.Conv2d(3, dim, patch, patch)
-        self.cls = nn.Parameter(torch.randn(1, 1, dim) * 0.02)
-        self.pos = nn.Parameter(torch.randn(1, (size // patch) ** 2 + 1, dim) * 0.02)
+        self.pos = Positions((size // patch) ** 2, dim, True)
         self.layers = nn.ModuleList(Layer(dim, heads) for _ in range(depth))
         self.norm, self.head = nn.LayerNorm(dim), nn.Linear(dim, classes)
 
     def forward(self, x):
-        x = self.embed(x).flatten(2).transpose(1, 2)
-        x = torch.cat([self.cls.expand(x.shape[0], -1, -1), x], 1) + self.pos
+        x = self.pos(self.embed(x).flatten(2).transpose(1, 2))
         for layer in self.layers:
             x = layer(x)
         return self.head(self.norm(x)[:, 0])
@@ -76,45 +91,45 @@ class Text(nn.Module):
 
     def __init__(self, vocabulary=8192, dim=768, heads=12, depth=6, length=128, classes=4):
         super().__init__()
-        self.tokens, self.pos = nn.Embedding(vocabulary, dim), nn.Parameter(torch.randn(1, length, dim) * 0.02)
+        self.tokens, self.pos = nn.Embedding(vocabulary, dim), Positions(length, dim, False)
         self.layers = nn.ModuleList(Layer(dim, heads) for _ in range(depth))
         self.norm, self.head = nn.LayerNorm(dim), nn.Linear(dim, classes)
 
     def forward(self, ids):
-        x = self.tokens(ids) + self.pos
+        x = self.pos(self.tokens(ids))
         for layer in self.layers:
             x = layer(x)
         return self.head(self.norm(x).mean(1))
 
 
 MODELS = {
-    "resnet18": (lambda: resnet([64, 128, 256, 512], 2), (3, 32, 32), 10),
-    "resnet20": (lambda: resnet([16, 32, 64], 3), (3, 32, 32), 10),
-    "vit-tiny": (lambda: ViT(192, 3, 12, 1000), (3, 224, 224), 1000),
-    "vit-base": (lambda: ViT(768, 12, 12, 1000), (3, 224, 224), 1000),
-    "text-6": (lambda: Text(), (128,), 4),
+    "resnet18": (lambda: resnet([64, 128, 256, 512], 2), (3, 32, 32)),
+    "resnet20": (lambda: resnet([16, 32, 64], 3), (3, 32, 32)),
+    "vit-tiny": (lambda: ViT(192, 3, 12, 1000), (3, 224, 224)),
+    "vit-base": (lambda: ViT(768, 12, 12, 1000), (3, 224, 224)),
+    "text-6": (lambda: Text(), (128,)),
 }
 
 
 def build(name):
     torch.manual_seed(0)
-    make, dims, classes = MODELS[name]
-    return make().eval(), dims, classes
+    make, _ = MODELS[name]
+    return make().eval()
 
 
 def inputs(name, count):
     """Examples and labels: pictures of noise, or tokens."""
-    _, dims, classes = MODELS[name]
+    _, dims = MODELS[name]
     generator = torch.Generator().manual_seed(1)
     if len(dims) == 1:
         x = torch.randint(0, 8192, (count, *dims), generator=generator)
     else:
         x = torch.randn(count, *dims, generator=generator)
-    return x, torch.arange(count) % classes
+    return x, torch.arange(count) % 2
 
 
 def export(name, path):
-    model, _, _ = build(name)
+    model = build(name)
     x, _ = inputs(name, 2)
     torch.onnx.export(
         model,
@@ -135,3 +150,9 @@ if __name__ == "__main__":
 
     warnings.filterwarnings("ignore")
     export(sys.argv[1], sys.argv[2])
+    x, y = inputs(sys.argv[1], int(sys.argv[4]))
+    numpy.savez(sys.argv[3], x=x.numpy(), y=y.numpy())
+    counter = FlopCounterMode(display=False)
+    with torch.no_grad(), counter:
+        build(sys.argv[1])(inputs(sys.argv[1], 1)[0])
+    print(counter.get_total_flops())

@@ -1,0 +1,64 @@
+// @ts-check
+// A way to importances (or the plain forward pass) in Lethe, run on demand: each line read from standard input is a pass,
+// answered by a line of JSON. Usage: node bench/contenders/lethe.js MODEL.onnx DATA.npz METHOD
+import { readFileSync } from 'node:fs'
+import { createInterface } from 'node:readline'
+import { openDataset } from '../../dist/data/open-node.js'
+import { createPool, engineOf } from '../../dist/engine/node/pool.js'
+import { estimateImportance } from '../../dist/importance/estimate.js'
+import { openForward } from '../../dist/network/forward.js'
+import { openNetwork } from '../../dist/network/network.js'
+import { readModel } from '../../dist/onnx/model.js'
+import { examplesOf } from '../../dist/workspace/examples.js'
+
+const [modelPath = '', dataPath = '', method = ''] = process.argv.slice(2)
+const began = performance.now()
+const data = await openDataset(dataPath)
+const pool = createPool()
+const { graph } = readModel(readFileSync(modelPath))
+const input = graph.inputs[0]
+if (!input) throw new Error('The model has no input.')
+const first = await data.read(0)
+if (first.kind !== 'tensors') throw new Error('The data holds no arrays.')
+const x = first.tensors.x
+if (!x) throw new Error('The data has no array x.')
+const sample = /** @type {import('../../dist/engine/engine.js').Tensors} */ ({
+  [input.name]: { ...x, dims: [1, ...x.dims] },
+})
+const network = await openNetwork(graph, engineOf(pool), { sample })
+const examples = examplesOf(data, network.inputs, {})
+const forward = method === 'forward' ? await openForward(network, pool) : undefined
+
+/** @returns {Promise<number>} */
+async function pass() {
+  if (forward) {
+    await forward.run(examples)
+    return 0
+  }
+  const [estimator = '', size] = method.split(':')
+  const settings = {
+    estimator,
+    ...(estimator === 'grouped' && { groupSize: Number(size ?? 512) }),
+    ...(estimator !== 'grouped' && size && { batchSize: Number(size) }),
+  }
+  const { sums } = await estimateImportance(network, pool, examples, { settings })
+  let check = 0
+  for (const sum of sums.values()) for (const v of sum) check += v
+  return check
+}
+
+/** @param {unknown} value */
+const answer = (value) => console.log(JSON.stringify(value))
+await pass()
+answer({ ready: true, workers: pool.workers, startSeconds: (performance.now() - began) / 1000 })
+for await (const _ of createInterface({ input: process.stdin })) {
+  const begin = performance.now()
+  const check = await pass()
+  answer({
+    seconds: (performance.now() - begin) / 1000,
+    peakBytes: process.resourceUsage().maxRSS * 1024,
+    check,
+  })
+}
+await forward?.release()
+await pool.close()
