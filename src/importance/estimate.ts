@@ -6,7 +6,7 @@ import { checkLabels, type Examples } from '../network/examples.js'
 import { microBatchOf } from '../network/micro-batch.js'
 import type { Network } from '../network/network.js'
 import { writeGraph } from '../onnx/model.js'
-import type { EstimatorSettings, WorkUnit } from './estimators/estimator.js'
+import type { Estimator, EstimatorSettings, WorkUnit } from './estimators/estimator.js'
 import { findEstimator } from './estimators/index.js'
 import type { Importance } from './importance.js'
 import { type PartialSums, type Resumable, restore, snapshot } from './resume.js'
@@ -43,7 +43,7 @@ export async function estimateImportance(
   const settings = estimator.settle(options.settings ?? { estimator: 'exact' })
   const plan = estimator.plan(examples, settings)
   const wanted = options.parameters ?? new Set(network.parameters.map((p) => p.name))
-  const { program, oneByOne } = await makeProgram(network, estimator.form, wanted, options.microBatch)
+  const { program, oneByOne } = await makeProgram(network, estimator.squares, wanted, options.microBatch)
   const state = restore(await options.checkpoint?.load(), program.outputs.keys(), plan.length)
   const session = await pool.createSession(writeGraph(program.graph))
   const now = options.now ?? Date.now
@@ -52,9 +52,9 @@ export async function estimateImportance(
   options.onProgress?.({ done, total: examples.size })
   try {
     const work = (unit: WorkUnit): Promise<UnitResult> =>
-      runUnit(unit, program, session, examples, estimator.form, oneByOne)
+      runUnit(unit, program, session, examples, estimator.squares, oneByOne)
     for await (const result of inOrder(plan.slice(state.next), work, pool.workers * 2, options.signal)) {
-      addUnit(state, result)
+      addUnit(state, result, estimator.squares === 'runs')
       done += result.unit.rows.length
       options.onProgress?.({ done, total: examples.size })
       if (options.checkpoint && now() - saved > (options.checkpointEveryMs ?? 10_000)) {
@@ -71,6 +71,7 @@ export async function estimateImportance(
   const classCounts = Array<number>(network.classes).fill(0)
   for (const label of examples.labels) classCounts[label]!++
   await options.checkpoint?.remove()
+  const relativeError = relativeErrorOf(state, plan.length)
   return {
     sums: state.sums,
     dims: new Map(network.parameters.filter((p) => state.sums.has(p.name)).map((p) => [p.name, p.dims])),
@@ -79,20 +80,22 @@ export async function estimateImportance(
     classCounts,
     settings,
     lossSum: state.lossSum,
+    ...(relativeError !== undefined && { relativeError }),
   }
 }
 
 /**
- * The gradient graph for a form; where per-example gradients cannot be kept apart in a batch, a batch gradient that is
+ * The gradient graph for what is squared; where per-example gradients cannot be kept apart in a batch, a batch gradient that is
  * asked for one example at a time: exact, only slower.
  */
 async function makeProgram(
   network: Network,
-  form: 'squares' | 'sum',
+  squares: Estimator['squares'],
   wanted: ReadonlySet<string>,
   microBatch: number | undefined,
 ): Promise<{ program: GradientProgram; oneByOne: boolean }> {
   const fixed = network.trace.fixedBatch
+  const form = squares === 'examples' ? 'squares' : 'sum'
   try {
     const s = await network.at(fixed ?? microBatch ?? microBatchOf(network, 32, form === 'squares'))
     return { program: gradientProgram(s, network.loss, form, wanted), oneByOne: false }
@@ -104,7 +107,7 @@ async function makeProgram(
 
 /** True where this network's exact importances need one run an example. */
 export async function needsOneByOne(network: Network): Promise<boolean> {
-  return (await makeProgram(network, 'squares', new Set(network.parameters.map((p) => p.name)), undefined)).oneByOne
+  return (await makeProgram(network, 'examples', new Set(network.parameters.map((p) => p.name)), undefined)).oneByOne
 }
 
 interface UnitResult {
@@ -118,19 +121,21 @@ async function runUnit(
   program: GradientProgram,
   session: PooledSession,
   examples: Examples,
-  form: 'squares' | 'sum',
+  squares: Estimator['squares'],
   oneByOne: boolean,
 ): Promise<UnitResult> {
   const size = oneByOne ? 1 : program.batch
   const runs: Tensors[] = []
   for (let start = 0; start < unit.rows.length; start += size) {
-    runs.push(await feedsOf(program, examples, unit.rows.slice(start, start + size), form === 'sum' ? unit.weight : 1))
+    const weight = typeof unit.weight === 'number' ? unit.weight : unit.weight.slice(start, start + size)
+    runs.push(await feedsOf(program, examples, unit.rows.slice(start, start + size), weight))
   }
   const names = [...program.outputs]
+  const form = { examples: oneByOne ? 'add-squares' : 'add', runs: 'add-squares', units: 'square' } as const
   const chunk: Chunk = {
     runs,
     keep: [program.losses],
-    sums: names.map(([, output]) => ({ output, form: form === 'sum' ? 'square' : oneByOne ? 'add-squares' : 'add' })),
+    sums: names.map(([, output]) => ({ output, form: form[squares] })),
   }
   const { sums, kept } = await session.run(chunk)
   let lossSum = 0
@@ -150,12 +155,12 @@ async function runUnit(
   return { unit, sums: byName, lossSum }
 }
 
-/** Inputs, one-hot targets and weights of some rows; the last row is repeated with weight 0 to fill the batch. */
+/** Inputs, one-hot targets and weights (one for all, or one each) of some rows; the last row is repeated with weight 0 to fill the batch. */
 export async function feedsOf(
   program: GradientProgram,
   examples: Examples,
   rows: readonly number[],
-  weight: number,
+  weight: number | readonly number[],
 ): Promise<Record<string, Tensors[string]>> {
   const { batch, classes } = program
   const full = Array.from({ length: batch }, (_, i) => rows[Math.min(i, rows.length - 1)]!)
@@ -163,7 +168,7 @@ export async function feedsOf(
   const weights = new Float32Array(batch)
   full.forEach((row, i) => {
     targets[i * classes + examples.labels[row]!] = 1
-    weights[i] = i < rows.length ? weight : 0
+    weights[i] = i < rows.length ? (typeof weight === 'number' ? weight : weight[i]!) : 0
   })
   const inputs = await examples.load(full)
   return {
@@ -185,12 +190,40 @@ function checkSums(sums: Readonly<Record<string, Float64Array>>, unit: WorkUnit,
   }
 }
 
-function addUnit(state: PartialSums, { sums, lossSum }: UnitResult): void {
+function addUnit(state: PartialSums, { sums, lossSum }: UnitResult, keepsSpread: boolean): void {
   for (const [name, part] of Object.entries(sums)) {
+    if (keepsSpread) addSquares(state.spread, name, part)
     const sum = state.sums.get(name)
     if (!sum) state.sums.set(name, part)
     else for (let i = 0; i < sum.length; i++) sum[i]! += part[i]!
   }
   state.lossSum += lossSum
   state.next++
+}
+
+function addSquares(spread: Map<string, Float64Array>, name: string, part: Float64Array): void {
+  const known = spread.get(name)
+  if (!known)
+    spread.set(
+      name,
+      part.map((v) => v * v),
+    )
+  else for (let i = 0; i < known.length; i++) known[i]! += part[i]! ** 2
+}
+
+/**
+ * Median over all weights of the relative standard error of S = Σ_u S_u, from how much the U units differ:
+ * √(U/(U−1) Σ_u (S_u − S/U)²) / S. It counts what data and signs do together. Undefined for fewer than two units.
+ */
+function relativeErrorOf({ sums, spread }: PartialSums, units: number): number | undefined {
+  if (spread.size === 0 || units < 2) return undefined
+  const errors: number[] = []
+  for (const [name, sum] of sums) {
+    const squares = spread.get(name)!
+    for (let i = 0; i < sum.length; i++) {
+      const s = sum[i]!
+      if (s > 0) errors.push(Math.sqrt(Math.max((units / (units - 1)) * (squares[i]! - (s * s) / units), 0)) / s)
+    }
+  }
+  return Float64Array.from(errors).sort()[errors.length >> 1]
 }

@@ -17,6 +17,8 @@ export interface Importance {
   readonly settings: EstimatorSettings
   /** Sum of the losses of all examples. */
   readonly lossSum: number
+  /** Median over all weights of the standard error of S as a share of it; absent where S is exact for its quantity. */
+  readonly relativeError?: number
 }
 
 /** I of one parameter: S / units. */

@@ -45,6 +45,7 @@ export function writeStore({ importance, facts, ids }: Store): Uint8Array {
     classCounts: JSON.stringify(importance.classCounts),
     settings: JSON.stringify(importance.settings),
     lossSum: String(importance.lossSum),
+    ...(importance.relativeError !== undefined && { relativeError: String(importance.relativeError) }),
     facts: JSON.stringify(facts),
   })
 }
@@ -78,6 +79,7 @@ export function readStore(bytes: Uint8Array): Store {
       classCounts: json(metadata.classCounts) as number[],
       settings,
       lossSum: Number(metadata.lossSum),
+      ...(metadata.relativeError !== undefined && { relativeError: Number(metadata.relativeError) }),
     },
     facts: json(metadata.facts) as StoreFacts,
     ids: ids instanceof BigUint64Array ? ids : new BigUint64Array(),

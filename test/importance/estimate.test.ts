@@ -192,3 +192,50 @@ describe('bad records', () => {
     await expect(estimate(examples)).rejects.toMatchObject({ code: 'value-not-finite', data: { id: 'r3' } })
   })
 })
+
+describe('a sketch', () => {
+  const seeds = Array.from({ length: 60 }, (_, i) => i)
+
+  it('is the exact sum in the mean over its signs', async () => {
+    const examples = smallExamples(24)
+    const exact = await estimate(examples)
+    const runs = await Promise.all(seeds.map((seed) => estimate(examples, { estimator: 'sketch', seed })))
+    for (const [name, sum] of exact.sums) {
+      const total = sum.reduce((a, b) => a + b, 0)
+      const totals = runs.map((r) => r.sums.get(name)!.reduce((a, b) => a + b, 0))
+      const mean = totals.reduce((a, b) => a + b, 0) / seeds.length
+      const deviation = Math.sqrt(totals.reduce((a, t) => a + (t - mean) ** 2, 0) / (seeds.length - 1))
+      expect(deviation).toBeGreaterThan(0)
+      expect(Math.abs(mean - total)).toBeLessThan(4 * (deviation / Math.sqrt(seeds.length)))
+    }
+  })
+  it('of one example a run is exact', async () => {
+    const examples = smallExamples(9)
+    const single = await estimateImportance(network, one, examples, {
+      settings: { estimator: 'sketch' },
+      microBatch: 1,
+    })
+    expect(distance(single, (await estimate(examples)).sums)).toBeLessThan(1e-6)
+  })
+  it('tells its standard error, which its distance from the exact sum obeys', async () => {
+    const examples = smallExamples(640)
+    const exact = await estimate(examples)
+    const sketched = await estimate(examples, { estimator: 'sketch' })
+    const apart: number[] = []
+    for (const [name, sum] of exact.sums) {
+      sum.forEach((s, i) => {
+        if (s > 0) apart.push(Math.abs(sketched.sums.get(name)![i]! / s - 1))
+      })
+    }
+    const median = apart.sort((a, b) => a - b)[apart.length >> 1]!
+    expect(sketched.relativeError).toBeGreaterThan(0.02)
+    // Half of all normal deviations are within 0.67 standard errors; the error counts the data's own spread, too.
+    expect(median).toBeLessThan(0.9 * sketched.relativeError!)
+    expect(exact.relativeError).toBeUndefined()
+  })
+  it('gives the same bytes with any number of workers, and after an interruption', async () => {
+    const examples = smallExamples(300)
+    const [a, b] = await Promise.all([one, two].map((pool) => estimate(examples, { estimator: 'sketch' }, pool)))
+    expect(a).toEqual(b)
+  })
+})

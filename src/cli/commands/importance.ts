@@ -13,7 +13,7 @@ import { hashIds, writeStore } from '../../importance/store.js'
 import type { Examples } from '../../network/examples.js'
 import { version } from '../../version.js'
 import type { Verb } from '../command.js'
-import { collect, dataOptions, fromOne, modelOptions, oneOf, required } from '../options.js'
+import { collect, dataOptions, fromOne, modelOptions, oneOf, required, wholeNumber } from '../options.js'
 import { checkOutput, listOf, type Options, openData, openModel, settingsOf } from '../session.js'
 import { count, duration, significant } from '../terminal.js'
 
@@ -33,6 +33,7 @@ export const importance: Verb = {
         'order that batches are cut from: data (default) or label (batch-mean)',
         oneOf('data', 'label'),
       )
+      .option('--seed <n>', 'seed of the random signs (sketch, default 1)', wholeNumber)
       .option('--where <selector>', 'only these records: class=3, ATTRIBUTE=VALUE; repeat to unite', collect),
   async run(options, _, terminal) {
     const settings = await settingsOf(options)
@@ -95,15 +96,22 @@ export const importance: Verb = {
           settings: result.settings,
           meanLoss: result.lossSum / result.count,
           parameters: result.sums.size,
+          ...(result.relativeError !== undefined && { relativeError: result.relativeError }),
           seconds,
           facts,
         },
-        text: `${out}  ${count(result.count)} examples, ${result.sums.size} parameter tensors, ${estimator.estimator}, mean loss ${significant(result.lossSum / result.count)}, ${duration(seconds)}`,
+        text: `${out}  ${count(result.count)} examples, ${result.sums.size} parameter tensors, ${estimator.estimator}, mean loss ${significant(result.lossSum / result.count)}, ${errorText(result.relativeError)}${duration(seconds)}`,
       }
     } finally {
       await workspace.close()
     }
   },
+}
+
+function errorText(relative: number | undefined): string {
+  return relative === undefined
+    ? ''
+    : `standard error of a weight's importance ${(100 * relative).toFixed(1)} % (median), `
 }
 
 /** Flags of the estimators, each of one alone. */
@@ -112,6 +120,7 @@ const flagsOf = [
   ['groupBy', '--group-by', 'grouped'],
   ['batchSize', '--batch-size', 'batch-mean'],
   ['order', '--order', 'batch-mean'],
+  ['seed', '--seed', 'sketch'],
 ] as const
 
 /** Settings of the flags. Throws `usage` for a flag of another estimator. */

@@ -13,7 +13,7 @@ export const batchMean: Estimator = {
   name: 'batch-mean',
   summary:
     "the published code's quantity: squared mean gradient of consecutive batches, dependent on order and batch size",
-  form: 'sum',
+  squares: 'units',
   isAdditive: false,
   settle({ batchSize = defaultBatchSize, order = 'data' }) {
     if (!Number.isInteger(batchSize) || batchSize < 1) {

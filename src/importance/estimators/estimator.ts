@@ -11,12 +11,15 @@ export interface EstimatorSettings {
   readonly batchSize?: number
   /** Order that batches are cut from (`batch-mean`): that of the data, or class after class. */
   readonly order?: 'data' | 'label'
+  /** Seed of the random signs (`sketch`). */
+  readonly seed?: number
 }
 
 /** Examples whose gradients are added with these weights, then taken as they are or squared. */
 export interface WorkUnit {
   readonly rows: readonly number[]
-  readonly weight: number
+  /** Of every row, or of each. */
+  readonly weight: number | readonly number[]
 }
 
 /** A way to estimate importances: which gradients are squared, and what the sum of squares is divided by. */
@@ -24,11 +27,8 @@ export interface Estimator {
   readonly name: string
   /** One line for help and documentation. */
   readonly summary: string
-  /**
-   * `squares`: every example's gradient is squared by itself (a unit is a chunk of examples).
-   * `sum`: the weighted gradients of a unit are added, then squared.
-   */
-  readonly form: 'squares' | 'sum'
+  /** What is squared: the gradient of each example, the weighted sum of each run of the engine, or that of a whole unit. */
+  readonly squares: 'examples' | 'runs' | 'units'
   /** Settings with defaults filled in. Throws `usage` for numbers out of range. */
   readonly settle: (settings: EstimatorSettings) => EstimatorSettings
   readonly plan: (examples: Examples, settings: EstimatorSettings) => WorkUnit[]

@@ -4,7 +4,7 @@ import type { Estimator } from './estimator.js'
  * Examples a unit: 512 at most, and few enough that a small set keeps several workers busy. It depends on the number of
  * examples alone; partial sums are added unit by unit, so it is part of what makes runs repeat to the byte.
  */
-function unitSize(count: number): number {
+export function unitSize(count: number): number {
   const [step, most, shares] = [16, 512, 8]
   return Math.min(most, Math.max(1, Math.ceil(count / shares / step)) * step)
 }
@@ -13,7 +13,7 @@ function unitSize(count: number): number {
 export const exact: Estimator = {
   name: 'exact',
   summary: 'squared gradient of every example by itself; sums add and subtract over any sets',
-  form: 'squares',
+  squares: 'examples',
   isAdditive: true,
   settle: () => ({ estimator: 'exact' }),
   units: (count) => count,

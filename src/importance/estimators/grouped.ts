@@ -16,7 +16,7 @@ export const grouped: Estimator = {
   name: 'grouped',
   summary:
     'squared mean gradient of groups of one label; the better selection for whole classes, at the price of a plain pass',
-  form: 'sum',
+  squares: 'units',
   isAdditive: true,
   settle({ groupSize = defaultGroupSize, groupBy }) {
     if (!Number.isInteger(groupSize) || groupSize < 1) {

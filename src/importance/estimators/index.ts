@@ -3,9 +3,10 @@ import { batchMean } from './batch-mean.js'
 import type { Estimator } from './estimator.js'
 import { exact } from './exact.js'
 import { grouped } from './grouped.js'
+import { sketch } from './sketch.js'
 
 /** Every estimator. */
-export const estimators = [exact, grouped, batchMean] as const satisfies readonly Estimator[]
+export const estimators = [exact, grouped, sketch, batchMean] as const satisfies readonly Estimator[]
 
 /** Estimator of a name. Throws `usage` naming those that exist. */
 export function findEstimator(name: string): Estimator {
