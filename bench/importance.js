@@ -14,16 +14,16 @@ const here = dirname(fileURLToPath(import.meta.url))
 const cache = resolve(here, '..', 'node_modules', '.cache', 'lethe', 'bench')
 
 /**
- * Examples a pass, and the targets: shares of the mark (a third of the forward pass's rate) of exact importances and of batch
+ * Examples a pass of Lethe, where a pass begins with making a session, and of PyTorch, whose loops begin at once; and the targets: shares of the mark (a third of the forward pass's rate) of exact importances and of batch
  * gradients, and ratios of exact importances to the fastest exact way in PyTorch and to the published loop.
- * @type {Record<string, { examples: number, exact: number, batch: number, peer: number, published?: number }>}
+ * @type {Record<string, { examples: number, few: number, exact: number, batch: number, peer: number, published?: number }>}
  */
 const models = {
-  resnet18: { examples: 256, exact: 0.85, batch: 0.95, peer: 2, published: 1.2 },
-  resnet20: { examples: 2048, exact: 0.85, batch: 0.95, peer: 2 },
-  'vit-tiny': { examples: 64, exact: 0.85, batch: 0.95, peer: 1.2, published: 1.3 },
-  'vit-base': { examples: 32, exact: 0.8, batch: 0.95, peer: 1.2 },
-  'text-6': { examples: 64, exact: 0.8, batch: 0.95, peer: 1.2 },
+  resnet18: { examples: 1024, few: 128, exact: 0.85, batch: 0.95, peer: 2, published: 1.2 },
+  resnet20: { examples: 4096, few: 256, exact: 0.85, batch: 0.95, peer: 2 },
+  'vit-tiny': { examples: 192, few: 32, exact: 0.85, batch: 0.95, peer: 1.2, published: 1.3 },
+  'vit-base': { examples: 32, few: 8, exact: 0.8, batch: 0.95, peer: 1.2 },
+  'text-6': { examples: 96, few: 16, exact: 0.8, batch: 0.95, peer: 1.2 },
 }
 const ways = {
   forward: 'Lethe forward',
@@ -54,15 +54,17 @@ async function measure(name) {
     { label: 'peak', process: start('node', [join(here, 'contenders/peak.js')]) },
     ...Object.entries(ways).map(([way, label]) => ({
       label,
-      process: start('node', [join(here, 'contenders/lethe.js'), onnx, npz, way]),
+      process: start('node', [join(here, 'contenders/lethe.js'), onnx, npz, way, String(plan.few)]),
     })),
     ...Object.entries(peers).map(([way, label]) => ({
       label,
-      process: start('python3', [join(here, 'contenders/pytorch.py'), name, way, String(plan.examples)]),
+      process: start('python3', [join(here, 'contenders/pytorch.py'), name, way, String(plan.few)]),
     })),
   ]
   // One after another: preparations of one would disturb those of the next.
-  for (const { process } of contenders) await process.begin()
+  /** @type {Record<string, any>} */
+  const begun = {}
+  for (const { label, process } of contenders) begun[label] = await process.begin()
   /** @type {Record<string, any[]>} */
   const passes = {}
   for (let round = 0; round < rounds; round++) {
@@ -72,7 +74,7 @@ async function measure(name) {
     }
   }
   for (const { process } of contenders) process.end()
-  report(name, plan, flops, passes)
+  report(name, plan, flops, passes, begun)
 }
 
 /**
@@ -120,20 +122,20 @@ function start(command, given) {
 
 /**
  * @param {string} name @param {typeof models[string]} plan @param {number} flops
- * @param {Record<string, any[]>} passes
+ * @param {Record<string, any[]>} passes @param {Record<string, any>} begun
  */
-function report(name, plan, flops, passes) {
+function report(name, plan, flops, passes, begun) {
   const peak = median((passes.peak ?? []).map((p) => p.flops))
   const { peak: _, ...timed } = passes
-  const seconds = (/** @type {string} */ label) => (timed[label] ?? []).map((p) => p.seconds)
+  const rates = (/** @type {string} */ label) => (timed[label] ?? []).map((p) => p.rate)
   /** Median over rounds of a's rate by b's. */
   const ratio = (/** @type {string} */ a, /** @type {string} */ b) =>
-    median(seconds(a).map((s, i) => (seconds(b)[i] ?? Number.NaN) / s))
+    median(rates(a).map((r, i) => r / (rates(b)[i] ?? Number.NaN)))
   const mark = (/** @type {string} */ label) => 3 * ratio(label, ways.forward)
   const exactPeers = [peers['batch-of-one'], peers.vmap, peers.hooks]
-  const best = exactPeers.reduce((a, b) => (median(seconds(a)) < median(seconds(b)) ? a : b))
+  const best = exactPeers.reduce((a, b) => (median(rates(a)) > median(rates(b)) ? a : b))
   const rows = Object.keys(timed).map((label) => {
-    const rate = plan.examples / median(seconds(label))
+    const rate = median(rates(label))
     const passCost = label === ways.forward ? 1 : 3
     const isOurs = label.startsWith('Lethe') && label !== ways.forward
     return `| ${label} | ${rate.toFixed(rate < 20 ? 2 : 0)} | ${isOurs ? mark(label).toFixed(2) : ''} | ${ratio(label, peers['batch-mean']).toFixed(2)} | ${((100 * passCost * flops * rate) / peak).toFixed(0)} % | ${(Math.max(...(timed[label] ?? []).map((p) => p.peakBytes)) / 2 ** 30).toFixed(2)} |`
@@ -144,7 +146,7 @@ function report(name, plan, flops, passes) {
   const text = [
     `# Importance estimation: ${name}`,
     '',
-    `Medians of ${rounds} alternating passes over ${plan.examples} examples, ${env.cores} cores (${env.cpu}), Node ${env.node}, commit ${env.commit}, ${env.date}. The machine is shared: ratios mean something, rates by themselves do not.`,
+    `Medians of ${rounds} alternating passes over ${plan.examples} examples (PyTorch: ${plan.few}), ${env.cores} cores (${env.cpu}), Node ${env.node}, commit ${env.commit}, ${env.date}. The machine is shared: ratios mean something, rates by themselves do not.`,
     `One example takes ${(flops / 1e9).toFixed(2)} GFLOP forward; the measured single-precision matrix-product peak of both workers together is ${(peak / 1e9).toFixed(0)} GFLOP/s.`,
     '',
     '| | examples/s | share of the mark | ratio to the published loop | share of the peak | peak memory, GiB |',
@@ -161,21 +163,21 @@ function report(name, plan, flops, passes) {
       ? [verdict('exact against the published loop', ratio(ways.exact, peers['batch-mean']), plan.published)]
       : []),
     '',
-    ...agreement(timed),
+    ...agreement(begun, timed),
   ].join('\n')
   console.log(text)
-  writeResult(`importance-${name}`, { name, ...plan, rounds, flops, passes, environment: env }, text)
+  writeResult(`importance-${name}`, { name, ...plan, rounds, flops, begun, passes, environment: env }, text)
 }
 
 /**
- * All exact ways compute one quantity, and both batch-mean ways one: the sums of all importances say so.
- * @param {Record<string, any[]>} timed
+ * All exact ways compute one quantity, and both batch-mean ways one: the sums of all importances of the same examples say so.
+ * @param {Record<string, any>} begun @param {Record<string, any[]>} timed
  */
-function agreement(timed) {
-  const check = (/** @type {string} */ label) => timed[label]?.[0]?.check ?? Number.NaN
-  const apart = (/** @type {string} */ a, /** @type {string} */ b) => Math.abs(check(a) / check(b) - 1).toExponential(1)
+function agreement(begun, timed) {
+  const apart = (/** @type {string} */ ours, /** @type {string} */ theirs) =>
+    Math.abs((begun[ours]?.check ?? Number.NaN) / (timed[theirs]?.[0]?.check ?? Number.NaN) - 1).toExponential(1)
   return [
-    `Same quantity: the sum of all importances differs by ${apart(ways.exact, peers['batch-of-one'])} (exact, against batches of one in PyTorch) and ${apart(ways['batch-mean:64'], peers['batch-mean'])} (batch-mean, against the published loop).`,
+    `Same quantity: on the examples of PyTorch's passes the sum of all importances differs by ${apart(ways.exact, peers['batch-of-one'])} (exact, against batches of one) and ${apart(ways['batch-mean:64'], peers['batch-mean'])} (batch-mean, against the published loop).`,
     '',
   ]
 }

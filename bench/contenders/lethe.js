@@ -1,9 +1,11 @@
 // @ts-check
 // A way to importances (or the plain forward pass) in Lethe, run on demand: each line read from standard input is a pass,
-// answered by a line of JSON. Usage: node bench/contenders/lethe.js MODEL.onnx DATA.npz METHOD
+// answered by a line of JSON. Usage: node bench/contenders/lethe.js MODEL.onnx DATA.npz METHOD FIRST
+// Before it is ready it passes over the first FIRST examples, and tells the sum of their importances.
 import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { openDataset } from '../../dist/data/open-node.js'
+import { subset } from '../../dist/data/split.js'
 import { createPool, engineOf } from '../../dist/engine/node/pool.js'
 import { estimateImportance } from '../../dist/importance/estimate.js'
 import { openForward } from '../../dist/network/forward.js'
@@ -11,26 +13,33 @@ import { openNetwork } from '../../dist/network/network.js'
 import { readModel } from '../../dist/onnx/model.js'
 import { examplesOf } from '../../dist/workspace/examples.js'
 
-const [modelPath = '', dataPath = '', method = ''] = process.argv.slice(2)
+const [modelPath = '', dataPath = '', method = '', few = '1'] = process.argv.slice(2)
 const began = performance.now()
 const data = await openDataset(dataPath)
+const first = subset(
+  data,
+  Array.from({ length: Number(few) }, (_, i) => i),
+)
 const pool = createPool()
 const { graph } = readModel(readFileSync(modelPath))
 const input = graph.inputs[0]
 if (!input) throw new Error('The model has no input.')
-const first = await data.read(0)
-if (first.kind !== 'tensors') throw new Error('The data holds no arrays.')
-const x = first.tensors.x
+const example = await data.read(0)
+if (example.kind !== 'tensors') throw new Error('The data holds no arrays.')
+const x = example.tensors.x
 if (!x) throw new Error('The data has no array x.')
 const sample = /** @type {import('../../dist/engine/engine.js').Tensors} */ ({
   [input.name]: { ...x, dims: [1, ...x.dims] },
 })
 const network = await openNetwork(graph, engineOf(pool), { sample })
-const examples = examplesOf(data, network.inputs, {})
 const forward = method === 'forward' ? await openForward(network, pool) : undefined
 
-/** @returns {Promise<number>} */
-async function pass() {
+/**
+ * @param {import('../../dist/data/dataset.js').Dataset} set
+ * @returns {Promise<number>}
+ */
+async function pass(set) {
+  const examples = examplesOf(set, network.inputs, {})
   if (forward) {
     await forward.run(examples)
     return 0
@@ -49,16 +58,13 @@ async function pass() {
 
 /** @param {unknown} value */
 const answer = (value) => console.log(JSON.stringify(value))
-await pass()
-answer({ ready: true, workers: pool.workers, startSeconds: (performance.now() - began) / 1000 })
+const check = await pass(first)
+answer({ ready: true, check, workers: pool.workers, startSeconds: (performance.now() - began) / 1000 })
 for await (const _ of createInterface({ input: process.stdin })) {
   const begin = performance.now()
-  const check = await pass()
-  answer({
-    seconds: (performance.now() - begin) / 1000,
-    peakBytes: process.resourceUsage().maxRSS * 1024,
-    check,
-  })
+  await pass(data)
+  const seconds = (performance.now() - begin) / 1000
+  answer({ seconds, rate: data.size / seconds, peakBytes: process.resourceUsage().maxRSS * 1024 })
 }
 await forward?.release()
 await pool.close()

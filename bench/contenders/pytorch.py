@@ -152,6 +152,7 @@ for _ in sys.stdin:
     answer(
         {
             "seconds": seconds,
+            "rate": count / seconds,
             "peakBytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
             "check": float(sum(s.double().sum() for s in sums.values())),
         }

@@ -9,5 +9,5 @@ if (!port) throw new Error('engine/node/worker.js runs as a worker only.')
 ort.env.logLevel = 'error'
 port.on(
   'message',
-  serve(ort, { options: {} }, (reply, transfer) => port.postMessage(reply, transfer)),
+  serve(ort, { options: {}, keepsOutputs: true }, (reply, transfer) => port.postMessage(reply, transfer)),
 )
