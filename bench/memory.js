@@ -1,5 +1,5 @@
 // @ts-check
-// Peak memory of `lethe importance` on 5,000 and on 50,000 images, and the time to its first line of progress.
+// How peak memory and time of `lethe importance` grow from 1,000 to 50,000 images, and the time to its first line of progress.
 // Usage: npm run bench:memory -- [model]
 import { spawn } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -12,26 +12,30 @@ const folder = join('node_modules', '.cache', 'lethe', 'memory')
 mkdirSync(folder, { recursive: true })
 if (!existsSync('/proc/self/status')) throw new Error('This benchmark reads peak memory from /proc, which is not here.')
 
-const ids = join(folder, 'ids.txt')
-writeFileSync(ids, Array.from({ length: 5000 }, (_, i) => `data_batch_${1 + (i % 5)}/${i * 2}\n`).join(''))
+const all = 50000
+const sizes = [1000, 5000, 10000, 20000, all]
+const estimators = ['exact', 'grouped']
 /** @type {{ size: number, estimator: string, peakMiB: number, firstMs: number, seconds: number }[]} */
 const runs = []
-for (const size of [5000, 50000])
-  for (const estimator of ['exact', 'grouped']) runs.push({ size, estimator, ...(await measure(size, estimator)) })
+for (const size of sizes)
+  for (const estimator of estimators) runs.push({ size, estimator, ...(await measure(size, estimator)) })
 const first = median(runs.map((r) => r.firstMs))
 const text = [
   `# Memory and start of \`lethe importance\` on ${name}`,
   '',
   `Peak resident memory of the whole process. Commit ${environment().commit}, ${environment().cpu}, ${environment().cores} cores, Node ${environment().node}.`,
   '',
-  '| images | importances | peak memory, MiB | first line of progress, s |',
-  '|---|---|---|---|',
-  ...runs.map((r) => `| ${r.size} | ${r.estimator} | ${r.peakMiB.toFixed(0)} | ${(r.firstMs / 1000).toFixed(2)} |`),
+  '| images | importances | peak memory, MiB | seconds | ms an image | first line of progress, s |',
+  '|---|---|---|---|---|---|',
+  ...runs.map(
+    (r) =>
+      `| ${r.size} | ${r.estimator} | ${r.peakMiB.toFixed(0)} | ${r.seconds.toFixed(1)} | ${((1000 * r.seconds) / r.size).toFixed(2)} | ${(r.firstMs / 1000).toFixed(2)} |`,
+  ),
   '',
-  ...['exact', 'grouped'].map((e) => {
-    const of = runs.filter((r) => r.estimator === e).map((r) => r.peakMiB)
-    const growth = (of[1] ?? 0) / (of[0] ?? 1)
-    return `- ${e}: ten times the images take ${growth.toFixed(2)} × the memory (at most 1.1: ${growth <= 1.1 ? 'met' : 'missed'})`
+  ...estimators.map((e) => {
+    const peak = (/** @type {number} */ size) => runs.find((r) => r.estimator === e && r.size === size)?.peakMiB ?? 0
+    const growth = peak(all) / peak(5000)
+    return `- ${e}: 50,000 images take ${growth.toFixed(2)} × the memory of 5,000 (at most 1.1: ${growth <= 1.1 ? 'met' : 'missed'})`
   }),
   `- first line of progress after ${(first / 1000).toFixed(2)} s, median (under 2: ${first < 2000 ? 'met' : 'missed'})`,
   '',
@@ -48,7 +52,10 @@ function measure(size, estimator) {
   const store = join(folder, `${size}-${estimator}.safetensors`)
   for (const old of [store, `${store}.part`]) rmSync(old, { force: true })
   const main = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url))
-  const where = size < 50000 ? ['--where', `ids=${ids}`] : []
+  const ids = join(folder, `ids-${size}.txt`)
+  const id = (/** @type {number} */ i) => `data_batch_${1 + (i % 5)}/${Math.floor(i / 5)}\n`
+  writeFileSync(ids, Array.from({ length: size }, (_, i) => id(i)).join(''))
+  const where = size < all ? ['--where', `ids=${ids}`] : []
   const begin = performance.now()
   const child = spawn(
     process.execPath,
