@@ -3,6 +3,7 @@ import { openDataset } from './data/open-node.js'
 import { readSelectors } from './data/select-node.js'
 import type { Preprocessing } from './data/transforms/preprocessing.js'
 import type { WorkOptions } from './engine/in-order.js'
+import type { Device } from './engine/node/pool.js'
 import type { Verdict } from './evaluate/verdict/verdict.js'
 import { writeFileAtomic } from './files/atomic-node.js'
 import { readFileBytes } from './files/read-node.js'
@@ -28,6 +29,9 @@ export interface LetheOptions {
   readonly inputs?: Readonly<Record<string, string>>
   /** Output that holds the class scores, where there are several. */
   readonly output?: string
+  /** What runs the kernels: 'cpu' (default), 'webgpu' or 'cuda'. The first records are compared with the CPU before any work. */
+  readonly device?: Device
+  /** Worker threads; default one a core, or one for a device beside the CPU. */
   readonly workers?: number
 }
 
@@ -63,7 +67,7 @@ export interface RequestOptions {
 /**
  * Opens a model with its data.
  *
- * Throws coded errors (`LetheError`) for files that cannot be read and models that cannot be worked with.
+ * Throws coded errors (`LetheError`) for files that cannot be read, models that cannot be worked with, and devices that are missing or wrong.
  * @example
  * const lethe = await openLethe({ model: 'model.onnx', data: 'train/' })
  * const store = await lethe.importance()

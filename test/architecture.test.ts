@@ -235,6 +235,7 @@ describe('closed tables', () => {
     const index = (folder: string): unknown => JSON.parse(read(`test/fixtures/${folder}/index.json`))
     const listed = new Set([
       ...rowsOf('models', z.array(row).parse(index('models'))),
+      ...rowsOf('tokens', z.array(row).parse(index('tokens'))),
       ...rowsOf('zoo', z.object({ models: z.array(row) }).parse(index('zoo')).models),
     ])
     const isNamed = (path: string): boolean => {

@@ -1,5 +1,6 @@
 // @ts-check
-// The page "does it take my model?", made of what the comparison found.
+// The page "does it take my model?", made of what the comparison found, and of inspect.md beside this file.
+import { readFileSync } from 'node:fs'
 
 /** @typedef {{ model: string, form: string, why: string }} Failed an export that PyTorch itself could not do */
 
@@ -63,6 +64,7 @@ export function page(index, verdicts) {
     ...(refused.length
       ? ['## Refused', '', ...refused.map((v) => `- \`${v.file}\`: ${v.code ?? v.state}: ${v.why ?? v.parameter}`), '']
       : []),
+    readFileSync(new URL('inspect.md', import.meta.url), 'utf8'),
     'Which operators have a gradient: [ops.md](ops.md).',
     '',
     `Versions: ${Object.entries(index.versions)

@@ -14,6 +14,7 @@ import type { Store } from '../importance/store.js'
 import { openForward } from '../network/forward.js'
 import type { Network } from '../network/network.js'
 import type { Plan, StrengthChoice } from '../unlearn/forget.js'
+import { checkDevice } from '../workspace/check-device.js'
 import { type Judgement, outputsOf } from '../workspace/judge.js'
 import { makeStore } from '../workspace/make-store.js'
 import { modelBytes } from '../workspace/model-bytes.js'
@@ -21,7 +22,6 @@ import type { ModelFile } from '../workspace/model-node.js'
 import { type Workspace, workspaceOf } from '../workspace/open.js'
 import { judgeRequest, type Phase, planRequest } from '../workspace/request.js'
 import type { Bytes } from './bytes.js'
-import { checkDevice } from './check-device.js'
 import { openModel } from './model.js'
 
 /** A model with its data, and where to work. */
@@ -154,7 +154,11 @@ async function openOn(
 ): Promise<Workspace> {
   const workspace = await workspaceOf(file, pool, options, close)
   const isAccelerated = options.device === 'webgpu' && !options.pool
-  if (isAccelerated && options.checkDevice !== false) await checkDevice(workspace, file, options, options)
+  if (isAccelerated && options.checkDevice !== false) {
+    const { wasm, startWorker } = options
+    const processor = await createWebPool({ workers: 1, wasm, startWorker })
+    await checkDevice(workspace, options, { processor, device: 'WebGPU', advice: "Use device 'wasm'." })
+  }
   return workspace
 }
 

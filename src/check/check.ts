@@ -1,7 +1,7 @@
 import { uniforms } from '../data/random.js'
 import type { Pool } from '../engine/engine.js'
 import { type Progress, throwIfCancelled, type WorkOptions } from '../engine/in-order.js'
-import { crossEntropyLosses } from '../evaluate/outputs.js'
+import { recordLosses } from '../evaluate/outputs.js'
 import { gradientProgram } from '../fisher/program.js'
 import { estimateImportance, feedsOf, needsOneByOne } from '../importance/estimate.js'
 import { type Examples, pick } from '../network/examples.js'
@@ -49,6 +49,12 @@ export const tolerance = { numeric: 0.05, perExample: 1e-4 } as const
  * share, whichever is less. Longer steps cross kinks of ReLU and max-pool, shorter ones drown in float32 rounding.
  */
 const firstStep = { length: 0.0012, loss: 0.006 } as const
+/**
+ * Gradients below this share of the largest (by size in a random direction, ‖g‖/√P) are rounding, and so is what differences say of
+ * them. The bias of attention keys has no other: shifting all scores of a softmax changes nothing. There the differences must vanish
+ * as well, beside a tenth of the largest; of squares the share is squared.
+ */
+const vanishing = { share: 1e-5, beside: 0.1 } as const
 /** Where the differences disagree they are taken again with other steps: a kink or rounding gives way, a wrong rule does not. */
 const stepScales = [1, 0.2, 5, 0.04] as const
 
@@ -67,6 +73,7 @@ export async function checkGradients(
 ): Promise<GradientCheck> {
   const { signal, seed = 0, directions = 1 } = options
   const gradients = await meanGradients(network, pool, examples)
+  const loudest = Math.max(...[...gradients.values()].map(typicalSize))
   const perExample = await perExampleErrors(network, pool, examples, signal)
   const forward = await openForward(network, pool, {
     batch: examples.size,
@@ -81,7 +88,7 @@ export async function checkGradients(
       const g = gradients.get(name)!
       let numeric = 0
       for (const v of [unit(g), ...Array.from({ length: directions }, () => unit(normals(g.length, random)))]) {
-        numeric = Math.max(numeric, await directionError({ forward, network, examples, name, g, v }))
+        numeric = Math.max(numeric, await directionError({ forward, network, examples, name, g, v, loudest }))
       }
       await forward.hold(new Map([[name, valuesOf(network, name)]]))
       const each = perExample.errors.get(name) ?? 0
@@ -145,7 +152,12 @@ async function perExampleErrors(
       loop.set(name, sum ? sum.map((s, i) => s + square[i]!) : square)
     }
   }
-  for (const [name, sum] of each.sums) errors.set(name, relativeError(sum, loop.get(name)!))
+  const loudest = [...each.sums.values()].reduce((most, sum) => Math.max(most, largest(sum)), 0)
+  for (const [name, sum] of each.sums) {
+    const other = loop.get(name)!
+    const isRounding = Math.max(largest(sum), largest(other)) < vanishing.share ** 2 * loudest
+    errors.set(name, isRounding ? 0 : relativeError(sum, other))
+  }
   return { errors, isOneByOne: false }
 }
 
@@ -156,22 +168,25 @@ interface Direction {
   readonly name: string
   readonly g: Float64Array
   readonly v: Float64Array
+  /** ‖g‖/√P of the parameter where it is largest. */
+  readonly loudest: number
 }
 
-async function directionError({ forward, network, examples, name, g, v }: Direction): Promise<number> {
+async function directionError({ forward, network, examples, name, g, v, loudest }: Direction): Promise<number> {
   const theta = valuesOf(network, name)
   const loss = async (h: number): Promise<number> => {
     await forward.hold(new Map([[name, theta.map((t, i) => t + h * v[i]!)]]))
-    const { logits, classes } = await forward.run(examples)
-    return crossEntropyLosses(logits, examples.labels, classes).reduce((sum, l) => sum + l, 0) / examples.size
+    const losses = recordLosses({ ...(await forward.run(examples)), labels: examples.labels })
+    return losses.reduce((sum, l) => sum + l, 0) / examples.size
   }
   const expected = g.reduce((sum, gi, i) => sum + gi * v[i]!, 0)
   const length = Math.max(norm(theta), 1e-3 * Math.sqrt(theta.length))
   const step = Math.min(firstStep.length * length, (firstStep.loss * (await loss(0))) / (Math.abs(expected) || 1e-30))
+  const smallest = typicalSize(g) < vanishing.share * loudest ? vanishing.beside * loudest : typicalSize(g)
   let least = Number.POSITIVE_INFINITY
   for (const scale of stepScales) {
     const value = await derivativeAtZero(loss, step * scale)
-    const size = Math.max(Math.abs(expected), Math.abs(value), norm(g) / Math.sqrt(g.length))
+    const size = Math.max(Math.abs(expected), Math.abs(value), smallest)
     least = Math.min(least, size === 0 ? 0 : Math.abs(value - expected) / size)
     if (least <= tolerance.numeric) break
   }
@@ -189,6 +204,15 @@ function relativeError(a: Float64Array, b: Float64Array): number {
     scale = Math.max(scale, Math.abs(b[i]!))
   }
   return scale === 0 ? worst : worst / scale
+}
+
+function largest(values: Float64Array): number {
+  return values.reduce((most, v) => Math.max(most, v), 0)
+}
+
+/** ‖g‖/√P: what a gradient comes to along a random direction of length 1. */
+function typicalSize(g: Float64Array): number {
+  return norm(g) / Math.sqrt(g.length)
 }
 
 function norm(v: ArrayLike<number>): number {

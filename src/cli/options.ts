@@ -1,5 +1,10 @@
 import { type Command, InvalidArgumentError } from 'commander'
+import { devices } from '../engine/node/pool.js'
 import { LetheError } from '../errors.js'
+import { lossNames } from '../fisher/loss.js'
+
+/** What --loss is for. */
+export const lossHelp = `${lossNames.join(', ')} (default: found by the scores and the data)`
 
 /** Options that every verb with a model and data takes, in one place so that they read alike. */
 export function modelOptions(program: Command): Command {
@@ -17,7 +22,9 @@ export function modelsOptions(program: Command): Command {
 function engineOptions(program: Command): Command {
   return program
     .option('--output <name>', 'output that holds the class scores, where there are several')
-    .option('--workers <n>', 'worker threads (default: one a core)', fromOne)
+    .option('--loss <name>', lossHelp, oneOf(...lossNames))
+    .option('--device <name>', 'what runs the kernels: cpu (default), webgpu or cuda', oneOf(...devices))
+    .option('--workers <n>', 'worker threads (default: one a core; one for a device beside the CPU)', fromOne)
     .option('--config <file>', 'configuration (default: lethe.json where there is one)')
     .optionsGroup('Options:')
 }

@@ -18,7 +18,7 @@ export function describePlan(request: PlannedRequest): string {
 }
 
 /** One paragraph: what is to be forgotten, the strength and what it does to the probes. */
-export function headline({ subject, plan, forgetIds }: PlannedRequest): string {
+export function headline({ subject, plan, forgetIds, answers }: PlannedRequest): string {
   const { chosen, before } = plan
   const selected = plan.layers.reduce((n, l) => n + l.selected, 0)
   const total = plan.layers.reduce((n, l) => n + l.count, 0)
@@ -31,7 +31,7 @@ export function headline({ subject, plan, forgetIds }: PlannedRequest): string {
     `target: ${plan.target}: ${plan.targetMet ? 'reached' : 'not reached'}`,
     `floor: at most ${plain(plan.keep * 100)} points lost on the rest: ${plan.floor}`,
     `τ = ${significant(plan.strength.share, 4)}, λ = ${plain(plan.strength.lambda)} (α = ${significant(plan.alpha, 4)}) dampens ${count(selected)} of ${count(total)} weights (${smallPercent(selected / total)})`,
-    `accuracy on the forget probe ${percent(before.forget.accuracy)} → ${percent(chosen.forget.accuracy)}${retain}`,
+    `accuracy on ${answers === 'tokens' ? 'tokens of ' : ''}the forget probe ${percent(before.forget.accuracy)} → ${percent(chosen.forget.accuracy)}${retain}`,
   ].join('\n')
 }
 

@@ -10,9 +10,11 @@ import type { Selector } from '../data/select.js'
 import { readSelectors } from '../data/select-node.js'
 import { type Preprocessing, preprocessingSchema } from '../data/transforms/preprocessing.js'
 import { preprocessingOf as hubPreprocessing } from '../data/transforms/preprocessor-config.js'
+import { type Device, devices } from '../engine/node/pool.js'
 import { isLetheError, LetheError } from '../errors.js'
 import { readFileBytes } from '../files/read-node.js'
 import { checkWritable } from '../files/writable-node.js'
+import { type LossName, lossNames } from '../fisher/loss.js'
 import { readStore, type Store } from '../importance/store.js'
 import type { StrengthChoice } from '../unlearn/forget.js'
 import { modelForm } from '../workspace/model-node.js'
@@ -31,6 +33,8 @@ export interface Settings {
   readonly format: string | undefined
   readonly split: Split | undefined
   readonly output: string | undefined
+  readonly loss: LossName | undefined
+  readonly device: Device | undefined
   readonly workers: number | undefined
   readonly preprocessing: Preprocessing | undefined
   /** Array of the data by model input, where the names differ. */
@@ -64,6 +68,8 @@ export async function settingsOf(options: Options): Promise<Settings> {
     format: text(options.format) ?? config.format,
     split: splitOf(text(options.split)) ?? config.split,
     output: text(options.output) ?? config.output,
+    loss: lossNamed(text(options.loss)) ?? config.loss,
+    device: devices.find((name) => name === options.device),
     workers: typeof options.workers === 'number' ? options.workers : undefined,
     preprocessing: base || Object.keys(flags).length > 0 ? preprocessing.data : undefined,
     inputs: arraysOf(config.inputs),
@@ -101,6 +107,20 @@ function text(value: unknown): string | undefined {
 function splitOf(value: string | undefined): Split | undefined {
   if (value === undefined || value === 'train' || value === 'test' || value === 'all') return value
   throw new LetheError('usage', `--split is train, test or all, got "${value}".`)
+}
+
+/** A loss of this name. Throws `store-mismatch` where it is none that this version has. */
+export function lossOfStore({ facts }: Store): LossName {
+  const found = lossNamed(facts.loss)
+  if (found) return found
+  throw new LetheError(
+    'store-mismatch',
+    `The store was made under the loss "${facts.loss}", which this version does not have.`,
+  )
+}
+
+function lossNamed(value: string | undefined): LossName | undefined {
+  return lossNames.find((name) => name === value)
 }
 
 function need(value: string | undefined, flag: string): string {
@@ -168,8 +188,9 @@ export function openModel(
   data: Dataset,
   preprocessing = settings.preprocessing,
 ): Promise<Workspace> {
-  const { output, workers, inputs } = settings
-  return openWorkspace({ model: need(settings.model, '--model'), data, preprocessing, output, workers, inputs })
+  const { output, loss, device, workers, inputs } = settings
+  const model = need(settings.model, '--model')
+  return openWorkspace({ model, data, preprocessing, output, loss, device, workers, inputs })
 }
 
 /** The store of a command. Throws `store-format`, `not-found`, `usage`. */
@@ -263,7 +284,8 @@ export async function openRequest(options: Options, terminal: Terminal): Promise
   const { texts, selectors } = await selectorsOf(options)
   const { path, store, bytes } = await openStore(options)
   const { data, test, probe } = await openData(settings)
-  const workspace = await openModel(settings, data, preprocessingOf(settings, store))
+  const loss = settings.loss ?? lossOfStore(store)
+  const workspace = await openModel({ ...settings, loss }, data, preprocessingOf(settings, store))
   const tell = terminal.phases()
   const request: ForgetOptions = {
     store,

@@ -26,6 +26,8 @@ export const configSchema = z.strictObject({
   preprocessing: z.union([path, preprocessingSchema]).optional(),
   /** The model output that the loss attaches to. */
   output: z.string().min(1).optional(),
+  /** The loss. Default: found by the model's scores and the labels of the data. */
+  loss: z.enum(['cross-entropy', 'token-classification', 'next-token']).optional(),
   /** What fills each model input, where the names differ: an array or column of the data, or a list of columns. */
   inputs: z
     .record(

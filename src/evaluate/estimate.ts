@@ -13,6 +13,9 @@ export const z95 = 1.959963984540054
  * Share of successes with Wilson's score interval, which stays honest at 0 %, at 100 % and for few records:
  * (p + z²/2n ± z √(p(1−p)/n + z²/4n²)) / (1 + z²/n). Without records: value NaN, interval [0, 1].
  * Source: the interval of E. B. Wilson (1927), as in scipy.stats.binomtest(…).proportion_ci(method="wilson").
+ *
+ * `successes` may be a sum of shares, one a record: their variance is at most that of right and wrong answers, p(1−p), so the
+ * interval is then too wide rather than too narrow.
  */
 export function wilson(successes: number, n: number): Estimate {
   if (n === 0) return { value: Number.NaN, low: 0, high: 1, n }

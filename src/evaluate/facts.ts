@@ -2,7 +2,8 @@ import type { AttackResult } from './attacks/attack.js'
 import { attacks } from './attacks/index.js'
 import { type Estimate, meanEstimate } from './estimate.js'
 import { shareRight } from './metrics/accuracy.js'
-import { crossEntropyLosses, type Outputs } from './outputs.js'
+import { perplexity } from './metrics/perplexity.js'
+import { type Outputs, recordLosses } from './outputs.js'
 
 /** One model's answers on the sets of records of a request; every set but the forget set may be missing. */
 export interface Answers {
@@ -19,9 +20,12 @@ export interface Answers {
 
 /** What is known of one set of records. */
 export interface SetFacts {
+  /** Share of right answers; of a model that answers for every token, the mean over records of the share of their tokens. */
   readonly accuracy: Estimate
-  /** Mean cross-entropy, nats. */
+  /** Mean over the records of their losses, nats. */
   readonly loss: number
+  /** exp of the mean loss over all tokens; of next-token prediction alone. */
+  readonly perplexity?: number
 }
 
 /** The numbers of one model that a verdict is made from. */
@@ -56,6 +60,10 @@ export function measureModel(answers: Answers): { facts: ModelFacts; attacks: re
 }
 
 function setFacts(outputs: Outputs): SetFacts {
-  const losses = crossEntropyLosses(outputs.logits, outputs.labels, outputs.classes)
-  return { accuracy: shareRight(outputs), loss: meanEstimate(losses).value }
+  const [perplexed] = perplexity.measure(outputs)
+  return {
+    accuracy: shareRight(outputs),
+    loss: meanEstimate(recordLosses(outputs)).value,
+    ...(perplexed && { perplexity: perplexed.value }),
+  }
 }

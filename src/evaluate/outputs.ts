@@ -1,12 +1,42 @@
 import { LetheError } from '../errors.js'
+import { argmax, confidenceOf, entropyOf, lossOf, spreadOf } from '../fisher/spread.js'
+import { meanOfTokens, selectAnswers, type TokenAnswers } from '../fisher/token-answers.js'
 
 /**
  * Class scores of N records and their labels, with K classes: `logits` [N, K] row by row before any softmax, `labels` [N].
+ * Of a model that answers for every token, `tokens` holds what is known, and `logits` nothing: read it through
+ * `recordLosses`, `rightShares`, `recordEntropies` and `recordConfidences`, which know both.
  */
 export interface Outputs {
   readonly logits: Float32Array
   readonly labels: Int32Array
   readonly classes: number
+  readonly tokens?: TokenAnswers
+}
+
+/** Outputs of a model that answers for every token. Labels of records play no part. */
+export function makeTokenOutputs(tokens: TokenAnswers, labels: Int32Array, classes: number): Outputs {
+  return { logits: new Float32Array(), labels, classes, tokens }
+}
+
+/** ℓ_n of each record in nats, [N]: its cross-entropy, or the mean of that over its tokens. */
+export function recordLosses({ logits, labels, classes, tokens }: Outputs): Float64Array {
+  return tokens ? meanOfTokens(tokens, tokens.losses) : crossEntropyLosses(logits, labels, classes)
+}
+
+/** Share of right answers of each record, [N]: 0 or 1, or the share of its labelled tokens that are predicted right. */
+export function rightShares(outputs: Outputs): ArrayLike<number> {
+  return outputs.tokens ? meanOfTokens(outputs.tokens, outputs.tokens.right) : correctness(outputs)
+}
+
+/** Entropy of each record's softmax in nats, [N], or its mean over the tokens. */
+export function recordEntropies({ logits, classes, tokens }: Outputs): Float64Array {
+  return tokens ? meanOfTokens(tokens, tokens.entropies) : entropies(logits, classes)
+}
+
+/** Largest probability of each record's softmax, [N], or its mean over the tokens. */
+export function recordConfidences(outputs: Outputs): Float64Array {
+  return outputs.tokens ? meanOfTokens(outputs.tokens, outputs.tokens.confidences) : confidences(outputs)
 }
 
 /**
@@ -40,7 +70,11 @@ export function makeOutputs(logits: Float32Array, labels: Int32Array, classes: n
 }
 
 /** Outputs of some of the records, in the order of `rows`. */
-export function selectOutputs({ logits, labels, classes }: Outputs, rows: ArrayLike<number>): Outputs {
+export function selectOutputs({ logits, labels, classes, tokens }: Outputs, rows: ArrayLike<number>): Outputs {
+  if (tokens) {
+    const own = Int32Array.from({ length: rows.length }, (_, i) => labels[rows[i]!]!)
+    return makeTokenOutputs(selectAnswers(tokens, rows), own, classes)
+  }
   const picked = new Float32Array(rows.length * classes)
   const pickedLabels = new Int32Array(rows.length)
   for (let i = 0; i < rows.length; i++) {
@@ -72,8 +106,7 @@ export function softmaxRows(logits: Float32Array, classes: number): Float64Array
 export function crossEntropyLosses(logits: Float32Array, labels: Int32Array, classes: number): Float64Array {
   makeOutputs(logits, labels, classes)
   return Float64Array.from(labels, (y, n) => {
-    const { top, rest } = spread(logits, n * classes, classes)
-    return Math.log1p(rest) + (logits[top]! - logits[n * classes + y]!)
+    return lossOf(logits, n * classes, y, spreadOf(logits, n * classes, classes))
   })
 }
 
@@ -83,8 +116,7 @@ export function crossEntropyLosses(logits: Float32Array, labels: Int32Array, cla
  */
 export function entropies(logits: Float32Array, classes: number): Float64Array {
   return Float64Array.from({ length: logits.length / classes }, (_, n) => {
-    const { rest, weighted } = spread(logits, n * classes, classes)
-    return Math.log1p(rest) - weighted / (1 + rest)
+    return entropyOf(spreadOf(logits, n * classes, classes))
   })
 }
 
@@ -96,28 +128,6 @@ export function correctness({ logits, labels, classes }: Outputs): Uint8Array {
 /** Largest probability of each record's softmax, [N]: how sure the model is, right or wrong. */
 export function confidences({ logits, classes }: Outputs): Float64Array {
   return Float64Array.from({ length: logits.length / classes }, (_, n) => {
-    return 1 / (1 + spread(logits, n * classes, classes).rest)
+    return confidenceOf(spreadOf(logits, n * classes, classes))
   })
-}
-
-function argmax(values: Float32Array, start: number, length: number): number {
-  let best = start
-  for (let k = start + 1; k < start + length; k++) if (values[k]! > values[best]!) best = k
-  return best
-}
-
-/** With s_k = z_k − z_top: position of the top score, Σ_{k≠top} exp s_k and Σ_k s_k exp s_k. */
-function spread(logits: Float32Array, start: number, classes: number): { top: number; rest: number; weighted: number } {
-  const top = argmax(logits, start, classes)
-  let rest = 0
-  let weighted = 0
-  for (let k = start; k < start + classes; k++) {
-    if (k === top) continue
-    const s = logits[k]! - logits[top]!
-    const e = Math.exp(s)
-    rest += e
-    // exp of a score far below the top is 0, and 0 times it must stay 0.
-    if (e > 0) weighted += s * e
-  }
-  return { top, rest, weighted }
 }

@@ -3,7 +3,8 @@ import { LetheError } from '../errors.js'
 import { Emitter, type Val } from '../graph/emitter.js'
 import { type Graph, standardOpset } from '../graph/graph.js'
 import { isFloat } from '../tensor/tensor.js'
-import { crossEntropy, type LossPoint } from './loss.js'
+import { crossEntropy, type LossValues, tokenCrossEntropy } from './cross-entropy.js'
+import { isTokenLoss, type LossPoint } from './loss.js'
 
 /** A static graph (see trace): shapes are numbers, every value's kind and batch axis known. */
 export interface StaticInput {
@@ -18,20 +19,22 @@ export interface GradientProgram {
   readonly batch: number
   /** Number of classes K. */
   readonly classes: number
-  /** Input [N, K]: one-hot targets. */
+  /** Input [N, K]: one-hot targets; of a loss by tokens [N, T], int32: their labels. */
   readonly targets: string
   /** Input [N, 1]: weights of the examples' losses; 0 for padding. */
   readonly weights: string
+  /** Of a loss by tokens: the number T of tokens, and the input [N, T] with what each counts within its example. */
+  readonly tokens: { readonly count: number; readonly shares: string } | undefined
   /** Output [N]: losses. */
   readonly losses: string
-  /** Output [N, K]: scores. */
+  /** Output [N, K] or [N, T, K]: scores. */
   readonly logits: string
   /** Output of each parameter, by the parameter's name. */
   readonly outputs: ReadonlyMap<string, string>
 }
 
 /**
- * Graph of the gradients of the parameters of a classifier.
+ * Graph of the gradients of the parameters of a model under its loss.
  *
  * `squares`: Σ_n (w_n ∂ℓ_n/∂θ)², the sum over the batch of squared per-example gradients (the empirical Fisher's diagonal
  * times N). `sum`: Σ_n w_n ∂ℓ_n/∂θ. Shapes: as the parameter.
@@ -48,9 +51,8 @@ export function gradientProgram(
 ): GradientProgram {
   const e = new Emitter(standardOpset(s.graph))
   const z = scores(s, loss)
-  const targets: Val = { name: 'lethe/targets', dtype: 'float32', dims: z.dims }
-  const weights: Val = { name: 'lethe/weights', dtype: 'float32', dims: [s.batch, 1] }
-  const { losses, seed } = crossEntropy(e, z, targets, weights)
+  const attached = attach(e, z, loss, s.batch)
+  const { targets, weights, shares, losses, seed } = attached
   const gradients = backward({
     graph: s.graph,
     batch: s.batch,
@@ -62,35 +64,56 @@ export function gradientProgram(
   })
   const outputs = new Map([...gradients].map(([name, v]) => [name, v.name]))
   const exposed = [losses, z, ...gradients.values(), ...(options.keep ?? []).map((name) => s.values.get(name)!)]
-  const inputs = [...s.graph.inputs, targets, weights]
+  const inputs = [...s.graph.inputs, targets, weights, ...(shares ? [shares] : [])]
   const full = e.finish(s.graph, exposed, inputs)
   const graph = initializersAsInputs(full, options.asInputs ?? new Set())
   return {
     graph,
     batch: s.batch,
-    classes: z.dims[1]!,
+    classes: z.dims.at(-1)!,
     targets: targets.name,
     weights: weights.name,
+    tokens: shares && { count: z.dims[1]!, shares: shares.name },
     losses: losses.name,
     logits: z.name,
     outputs,
   }
 }
 
-/** Graph of the scores [N, K] alone. */
+interface Attached extends LossValues {
+  readonly targets: Val
+  readonly weights: Val
+  readonly shares: Val | undefined
+}
+
+/** The loss on scores, with the inputs that it asks for. */
+function attach(e: Emitter, z: Val, { loss }: LossPoint, batch: number): Attached {
+  const weights: Val = { name: 'lethe/weights', dtype: 'float32', dims: [batch, 1] }
+  if (!isTokenLoss(loss)) {
+    const targets: Val = { name: 'lethe/targets', dtype: 'float32', dims: z.dims }
+    return { targets, weights, shares: undefined, ...crossEntropy(e, z, targets, weights) }
+  }
+  const labels: Val = { name: 'lethe/labels', dtype: 'int32', dims: z.dims.slice(0, 2) }
+  const shares: Val = { name: 'lethe/shares', dtype: 'float32', dims: z.dims.slice(0, 2) }
+  return { targets: labels, weights, shares, ...tokenCrossEntropy(e, z, { labels, shares, weights }) }
+}
+
+/** Graph of the scores alone. */
 export function forwardProgram(s: StaticInput, loss: LossPoint, asInputs: ReadonlySet<string> = new Set()): Graph {
   const z = scores(s, loss)
   return initializersAsInputs({ ...s.graph, outputs: [z] }, asInputs)
 }
 
-/** The scores' value. Throws `loss-unsupported` where it is not [N, K]. */
+/** The scores' value. Throws `loss-unsupported` where it is not [N, K], or [N, T, K] for a loss by tokens. */
 export function scores(s: StaticInput, loss: LossPoint): Val {
   const z = s.values.get(loss.logits)
   if (!z) throw new LetheError('internal', `Value "${loss.logits}" was not traced.`)
-  if (z.dims.length !== 2 || z.dims[0] !== s.batch || z.dims[1]! < 2) {
+  const isByTokens = isTokenLoss(loss.loss)
+  const form = isByTokens ? 'scores [examples, tokens, classes]' : 'class scores [examples, classes]'
+  if (z.dims.length !== (isByTokens ? 3 : 2) || z.dims[0] !== s.batch || z.dims.at(-1)! < 2) {
     throw new LetheError(
       'loss-unsupported',
-      `Cross-entropy needs class scores [examples, classes]; output "${loss.output}" has [${z.dims}] for ${s.batch} examples. Choose another output with --output.`,
+      `The loss ${loss.loss} needs ${form}; output "${loss.output}" has [${z.dims}] for ${s.batch} examples. Choose another output with --output.`,
     )
   }
   return z

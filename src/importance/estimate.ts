@@ -1,8 +1,10 @@
 import type { Chunk, Pool, PooledSession, Tensors } from '../engine/engine.js'
 import { inOrder, type WorkOptions } from '../engine/in-order.js'
 import { LetheError } from '../errors.js'
+import { isTokenLoss } from '../fisher/loss.js'
 import { type GradientProgram, gradientProgram } from '../fisher/program.js'
-import { checkLabels, type Examples } from '../network/examples.js'
+import { ignoredLabel } from '../fisher/token-answers.js'
+import { checkExamples, checkTokens, type Examples, labelledOf } from '../network/examples.js'
 import { microBatchOf } from '../network/micro-batch.js'
 import type { Network } from '../network/network.js'
 import { writeGraph } from '../onnx/model.js'
@@ -38,7 +40,7 @@ export async function estimateImportance(
   examples: Examples,
   options: EstimateOptions = {},
 ): Promise<Importance> {
-  checkLabels(examples, network.classes)
+  checkExamples(examples, network)
   const estimator = findEstimator(options.settings?.estimator ?? 'exact')
   const settings = estimator.settle(options.settings ?? { estimator: 'exact' })
   const plan = estimator.plan(examples, settings)
@@ -68,8 +70,9 @@ export async function estimateImportance(
   } finally {
     await session.release()
   }
-  const classCounts = Array<number>(network.classes).fill(0)
-  for (const label of examples.labels) classCounts[label]!++
+  // Under a loss by tokens, records have no class.
+  const classCounts = Array<number>(isTokenLoss(network.loss.loss) ? 0 : network.classes).fill(0)
+  if (classCounts.length > 0) for (const label of examples.labels) classCounts[label]!++
   await options.checkpoint?.remove()
   const relativeError = relativeErrorOf(state, plan.length)
   return {
@@ -155,7 +158,7 @@ async function runUnit(
   return { unit, sums: byName, lossSum }
 }
 
-/** Inputs, one-hot targets and weights (one for all, or one each) of some rows; the last row is repeated with weight 0 to fill the batch. */
+/** Inputs, targets and weights (one for all, or one each) of some rows; the last row is repeated with weight 0 to fill the batch. */
 export async function feedsOf(
   program: GradientProgram,
   examples: Examples,
@@ -163,18 +166,40 @@ export async function feedsOf(
   weight: number | readonly number[],
 ): Promise<Record<string, Tensors[string]>> {
   const { batch, classes } = program
+  const weightAt = (i: number): number => (typeof weight === 'number' ? weight : weight[i]!)
   const full = Array.from({ length: batch }, (_, i) => rows[Math.min(i, rows.length - 1)]!)
+  const weights = Float32Array.from(full, (_, i) => (i < rows.length ? weightAt(i) : 0))
+  const weighed = { [program.weights]: { dtype: 'float32', dims: [batch, 1], data: weights } as const }
+  if (program.tokens) return { ...(await tokenFeeds(program, program.tokens, examples, full)), ...weighed }
   const targets = new Float32Array(batch * classes)
-  const weights = new Float32Array(batch)
-  full.forEach((row, i) => {
-    targets[i * classes + examples.labels[row]!] = 1
-    weights[i] = i < rows.length ? (typeof weight === 'number' ? weight : weight[i]!) : 0
-  })
+  for (const [i, row] of full.entries()) targets[i * classes + examples.labels[row]!] = 1
   const inputs = await examples.load(full)
+  return { ...inputs, [program.targets]: { dtype: 'float32', dims: [batch, classes], data: targets }, ...weighed }
+}
+
+/** Inputs with the label of each token, and its share of the example's loss: 1 over the labelled tokens, 0 where it has none. */
+async function tokenFeeds(
+  { targets, classes }: GradientProgram,
+  { count, shares }: NonNullable<GradientProgram['tokens']>,
+  examples: Examples,
+  rows: readonly number[],
+): Promise<Record<string, Tensors[string]>> {
+  const { inputs, labels } = await labelledOf(examples, rows)
+  checkTokens(labels, examples, rows, { count, classes })
+  const data = new Float32Array(labels.length)
+  for (let start = 0; start < labels.length; start += count) {
+    const own = labels.subarray(start, start + count)
+    const known = own.reduce((n, label) => n + (label === ignoredLabel ? 0 : 1), 0)
+    own.forEach((label, t) => {
+      data[start + t] = label === ignoredLabel ? 0 : 1 / known
+    })
+  }
+  const dims = [rows.length, count]
+  const classesOfTokens = labels.map((label) => (label === ignoredLabel ? 0 : label))
   return {
     ...inputs,
-    [program.targets]: { dtype: 'float32', dims: [batch, classes], data: targets },
-    [program.weights]: { dtype: 'float32', dims: [batch, 1], data: weights },
+    [targets]: { dtype: 'int32', dims, data: classesOfTokens },
+    [shares]: { dtype: 'float32', dims, data },
   }
 }
 
@@ -211,16 +236,22 @@ function addSquares(spread: Map<string, Float64Array>, name: string, part: Float
   else for (let i = 0; i < known.length; i++) known[i]! += part[i]! ** 2
 }
 
+/** Weights that a median is taken of: enough for its second digit. */
+const medianOf = 2 ** 17
+
 /**
- * Median over all weights of the relative standard error of S = Σ_u S_u, from how much the U units differ:
- * √(U/(U−1) Σ_u (S_u − S/U)²) / S. It counts what data and signs do together. Undefined for fewer than two units.
+ * Median over the weights (evenly spaced ones, where there are many) of the relative standard error of S = Σ_u S_u, from how
+ * much the U units differ: √(U/(U−1) Σ_u (S_u − S/U)²) / S. It counts what data and signs do together. Undefined for fewer than
+ * two units.
  */
 function relativeErrorOf({ sums, spread }: PartialSums, units: number): number | undefined {
   if (spread.size === 0 || units < 2) return undefined
   const errors: number[] = []
+  const all = [...sums.values()].reduce((n, sum) => n + sum.length, 0)
+  const step = Math.max(1, Math.ceil(all / medianOf))
   for (const [name, sum] of sums) {
     const squares = spread.get(name)!
-    for (let i = 0; i < sum.length; i++) {
+    for (let i = 0; i < sum.length; i += step) {
       const s = sum[i]!
       if (s > 0) errors.push(Math.sqrt(Math.max((units / (units - 1)) * (squares[i]! - (s * s) / units), 0)) / s)
     }

@@ -12,7 +12,7 @@ export interface Importance {
   readonly count: number
   /** What S is divided by: examples, or batches for `batch-mean`. */
   readonly units: number
-  /** Examples of each class, [K]. */
+  /** Examples of each class, [K]; empty under a loss by tokens. */
   readonly classCounts: readonly number[]
   readonly settings: EstimatorSettings
   /** Sum of the losses of all examples. */

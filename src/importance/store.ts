@@ -68,20 +68,24 @@ export function readStore(bytes: Uint8Array): Store {
     dims.set(name, t.dims)
   }
   const ids = file.tensors.get(idsName)?.data
-  const settings = json(metadata.settings) as EstimatorSettings
+  const settings = record(metadata.settings, ['estimator']) as unknown as EstimatorSettings
+  const facts = record(metadata.facts, ['model', 'loss', 'output']) as unknown as StoreFacts
+  const classCounts = json(metadata.classCounts)
+  const [count, units, lossSum] = [metadata.count, metadata.units, metadata.lossSum].map(Number)
+  if (![count, units, lossSum].every(Number.isFinite) || !isNumbers(classCounts)) throw damaged()
   findEstimator(settings.estimator)
   return {
     importance: {
       sums,
       dims,
-      count: Number(metadata.count),
-      units: Number(metadata.units),
-      classCounts: json(metadata.classCounts) as number[],
+      count: count!,
+      units: units!,
+      classCounts,
       settings,
-      lossSum: Number(metadata.lossSum),
+      lossSum: lossSum!,
       ...(metadata.relativeError !== undefined && { relativeError: Number(metadata.relativeError) }),
     },
-    facts: json(metadata.facts) as StoreFacts,
+    facts,
     ids: ids instanceof BigUint64Array ? ids : new BigUint64Array(),
   }
 }
@@ -99,12 +103,29 @@ function parse(bytes: Uint8Array): ReturnType<typeof readSafetensors> {
   }
 }
 
+function damaged(cause?: unknown): LetheError {
+  return new LetheError('store-format', 'The importance store has damaged metadata; make it again.', {}, { cause })
+}
+
 function json(text: string | undefined): unknown {
   try {
     return JSON.parse(text ?? '')
   } catch (cause) {
-    throw new LetheError('store-format', 'The importance store has damaged metadata; make it again.', {}, { cause })
+    throw damaged(cause)
   }
+}
+
+/** An object with these texts in it, and whatever else. */
+function record(text: string | undefined, keys: readonly string[]): Readonly<Record<string, unknown>> {
+  const value = json(text)
+  if (typeof value !== 'object' || value === null) throw damaged()
+  const entries: Readonly<Record<string, unknown>> = { ...value }
+  if (keys.some((key) => typeof entries[key] !== 'string')) throw damaged()
+  return entries
+}
+
+function isNumbers(value: unknown): value is number[] {
+  return Array.isArray(value) && value.every((v) => typeof v === 'number')
 }
 
 /** Sorted hashes of ids. */
@@ -119,8 +140,11 @@ export function unseenIds(store: Store, ids: Iterable<string>): string[] {
   return [...ids].filter((id) => !known.has(idHash(id)))
 }
 
-/** Throws `store-mismatch` where the store was made from another model or for another output. */
-export function checkStore(store: Store, model: { readonly digest: string; readonly output: string }): void {
+/** Throws `store-mismatch` where the store was made from another model, for another output, or under another loss. */
+export function checkStore(
+  store: Store,
+  model: { readonly digest: string; readonly output: string; readonly loss: string },
+): void {
   if (store.facts.model !== model.digest) {
     throw new LetheError(
       'store-mismatch',
@@ -132,6 +156,13 @@ export function checkStore(store: Store, model: { readonly digest: string; reado
     throw new LetheError(
       'store-mismatch',
       `The store was made for output "${store.facts.output}", not "${model.output}".`,
+    )
+  }
+  if (store.facts.loss !== model.loss) {
+    throw new LetheError(
+      'store-mismatch',
+      `The store was made under the loss ${store.facts.loss}, not ${model.loss}; name it with --loss, or make the store again.`,
+      { store: store.facts.loss, model: model.loss },
     )
   }
 }

@@ -2,16 +2,15 @@ import { activeValues } from '../autodiff/backward.js'
 import { findRule } from '../autodiff/rules/index.js'
 import type { Engine, Tensors } from '../engine/engine.js'
 import { type ErrorCode, isLetheError, type LetheError } from '../errors.js'
-import { findLoss, type LossPoint } from '../fisher/loss.js'
+import { findLoss, type LossName, type LossPoint, type ScorePoint } from '../fisher/loss.js'
 import { gradientProgram, trainable } from '../fisher/program.js'
-import { inFloat32 } from '../graph/float32.js'
 import { type Graph, nodeLabel, standardOpset, usesOf, type ValueInfo } from '../graph/graph.js'
-import { untie } from '../graph/untie.js'
 import { findLowering } from '../lower/expansions/index.js'
-import { rewrite } from '../lower/rewrite.js'
 import { isFloat, sizeOf } from '../tensor/tensor.js'
 import { partFor } from '../trace/trace.js'
 import { type Network, openNetwork, type Parameter } from './network.js'
+import { prepare } from './prepare.js'
+import type { Tied } from './tie.js'
 
 /**
  * State of an operator in a model. `differentiable`: has a rule, or is written in operators that have, and gradients flow through it. `not needed`: no gradient
@@ -33,7 +32,8 @@ export interface Inspection {
   readonly inputs: readonly ValueInfo[]
   readonly outputs: readonly ValueInfo[]
   readonly opset: number
-  readonly loss: LossPoint | undefined
+  /** Where the loss attaches; which one it is only where the model could be run. */
+  readonly loss: (ScorePoint & Partial<LossPoint>) | undefined
   readonly classes: number | undefined
   readonly parameters: readonly Parameter[]
   readonly parameterCount: number
@@ -42,6 +42,8 @@ export interface Inspection {
   readonly aliases: readonly { readonly name: string; readonly of: string }[]
   /** Parameters that the exporter had merged by value and that are kept apart. */
   readonly untied: readonly { readonly name: string; readonly from: string }[]
+  /** Copies of one parameter that the exporter had written twice and that are taken together. */
+  readonly tied: readonly Tied[]
   /** Numbers that look like parameters and are settings of the export (see docs/models.md). */
   readonly settings: readonly string[]
   readonly ops: readonly OpReport[]
@@ -67,9 +69,9 @@ export interface Problem {
 export async function inspect(
   source: Graph,
   engine: Engine,
-  options: { output?: string; sample?: Tensors } = {},
+  options: { output?: string; sample?: Tensors; loss?: LossName } = {},
 ): Promise<Inspection> {
-  const { graph, untied } = untie(inFloat32(rewrite(source)))
+  const { graph, untied, tied } = prepare(source)
   const problems: Problem[] = []
   const attempt = async <T>(work: () => T | Promise<T>): Promise<T | undefined> => {
     try {
@@ -80,28 +82,32 @@ export async function inspect(
       return undefined
     }
   }
-  const loss = await attempt(() => findLoss(graph, options.output))
-  const network = loss && (await attempt(() => openNetwork(source, engine, options)))
+  const point = await attempt(() => findLoss(graph, options.output))
+  const network = point && (await attempt(() => openNetwork(source, engine, options)))
   const parameters = network?.parameters ?? []
   const lost = network && (await lostAxis(network))
   const settings = [...source.initializers.keys()].filter(
-    (name) => !graph.initializers.has(name) && graph.nodes.some((n) => n.outputs.includes(name)),
+    (name) =>
+      !graph.initializers.has(name) &&
+      !tied.some((t) => t.name === name) &&
+      graph.nodes.some((n) => n.outputs.includes(name)),
   )
   const notes = notesOf({ graph, network, untied, settings, lost })
-  const { ops, refused } = opsOf(graph, network, loss)
+  const { ops, refused } = opsOf(graph, network, point)
   return {
     ready: problems.length === 0,
     state: problems.length > 0 ? 'not ready' : notes.length > 0 ? 'ready with notes' : 'ready',
     inputs: graph.inputs,
     outputs: graph.outputs,
     opset: standardOpset(graph),
-    loss,
+    loss: network?.loss ?? (point && { output: point.output, logits: point.logits, via: point.via }),
     classes: network?.classes,
     parameters,
     parameterCount: parameters.reduce((n, p) => n + sizeOf(p.dims), 0),
     buffers: network?.buffers ?? [],
     aliases: aliasesOf(graph),
     untied,
+    tied,
     settings,
     ops,
     refused,
@@ -165,7 +171,7 @@ function aliasesOf(graph: Graph): { name: string; of: string }[] {
 function opsOf(
   graph: Graph,
   network: Network | undefined,
-  loss: LossPoint | undefined,
+  loss: ScorePoint | undefined,
 ): Pick<Inspection, 'ops' | 'refused'> {
   const opset = standardOpset(graph)
   // Where no output is chosen yet, every one may be.

@@ -1,15 +1,16 @@
 import type { Engine, Tensors } from '../engine/engine.js'
 import { LetheError } from '../errors.js'
-import { findLoss, type LossPoint } from '../fisher/loss.js'
+import { chooseLoss, findLoss, isTokenLoss, type LabelFacts, type LossName, type LossPoint } from '../fisher/loss.js'
 import { gradientProgram, scores, trainable } from '../fisher/program.js'
-import { inFloat32 } from '../graph/float32.js'
 import type { Graph } from '../graph/graph.js'
-import { type Untied, untie } from '../graph/untie.js'
+import type { Untied } from '../graph/untie.js'
 import { lower } from '../lower/lower.js'
-import { rewrite } from '../lower/rewrite.js'
 import type { DataType, Tensor } from '../tensor/tensor.js'
 import { allocate, isFloat, sizeOf } from '../tensor/tensor.js'
 import { type StaticGraph, specialise, type Trace, trace } from '../trace/trace.js'
+import { checkCausal } from './causal.js'
+import { prepare } from './prepare.js'
+import type { Tied } from './tie.js'
 
 /** An input of the model as data must provide it: shape without the batch axis. */
 export interface InputSpec {
@@ -28,13 +29,17 @@ export interface Network {
   readonly graph: Graph
   readonly trace: Trace
   readonly loss: LossPoint
+  /** K: classes, or tokens of the vocabulary. */
   readonly classes: number
+  /** T of scores [N, T, K], for losses by tokens. */
+  readonly tokens: number | undefined
   readonly inputs: readonly InputSpec[]
   /** Initializers that gradients reach, in the order of the file. */
   readonly parameters: readonly Parameter[]
   /** Float initializers with an axis that no gradient reaches: running statistics and other state. */
   readonly buffers: readonly string[]
   readonly untied: readonly Untied[]
+  readonly tied: readonly Tied[]
   /** The graph at one batch size; remembered. */
   at(batch: number): Promise<StaticGraph>
 }
@@ -44,17 +49,21 @@ export interface OpenOptions {
   readonly output?: string
   /** A few real inputs (at least one example); random numbers of the declared shapes where it is missing. */
   readonly sample?: Tensors
+  /** The loss, where it is not to be found by the model and its data; see `chooseLoss`. */
+  readonly loss?: LossName
+  /** What is known of the labels of the data. */
+  readonly labels?: LabelFacts
 }
 
 /**
  * Opens a graph: converts it to float32, separates merged parameters, writes composite operators out, runs it on a sample and finds loss and parameters.
- * Throws what `trace`, `lower`, `findLoss` and `gradientProgram` throw.
+ * Throws what `trace`, `lower`, `findLoss`, `chooseLoss` and `gradientProgram` throw.
  */
 export async function openNetwork(source: Graph, engine: Engine, options: OpenOptions = {}): Promise<Network> {
-  const { graph: plain, untied } = untie(inFloat32(rewrite(source)))
-  const loss = findLoss(plain, options.output)
+  const { graph: plain, untied, tied } = prepare(source)
+  const point = findLoss(plain, options.output)
   // Told before anything runs.
-  if (trainable(plain).size === 0) throw withoutWeights(loss.output)
+  if (trainable(plain).size === 0) throw withoutWeights(point.output)
   const { graph, traced } = await lowered(plain, engine, options.sample ?? randomSample(plain))
   const known = new Map<number, Promise<StaticGraph>>()
   const at = (batch: number): Promise<StaticGraph> => {
@@ -63,20 +72,27 @@ export async function openNetwork(source: Graph, engine: Engine, options: OpenOp
     return found
   }
   const s = await at(traced.fixedBatch ?? 2)
+  const dims = s.values.get(point.logits)?.dims ?? []
+  const loss = chooseLoss(point, dims, { asked: options.loss, graph, labels: options.labels })
+  // Who asks for it may have a reason.
+  if (loss.loss === 'next-token' && options.loss === undefined) await checkCausal(s, engine, loss, traced.sample)
   const reached = gradientProgram(s, loss, 'sum').outputs
   const floats = [...trainable(graph)]
   if (!floats.some((n) => reached.has(n))) throw withoutWeights(loss.output)
+  const scored = scores(s, loss).dims
   return {
     graph,
     trace: traced,
     loss,
-    classes: scores(s, loss).dims[1]!,
+    classes: scored.at(-1)!,
+    tokens: isTokenLoss(loss.loss) ? scored[1]! : undefined,
     inputs: inputSpecs(graph, traced),
     parameters: floats
       .filter((n) => reached.has(n))
       .map((name) => ({ name, dims: graph.initializers.get(name)!.dims })),
     buffers: floats.filter((n) => !reached.has(n)),
     untied,
+    tied,
     at,
   }
 }

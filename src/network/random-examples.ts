@@ -5,10 +5,24 @@ import type { Examples } from './examples.js'
 import type { Network } from './network.js'
 
 /**
- * Examples of random numbers where no data is at hand: float inputs uniform in [−1, 1), integer inputs 0, labels spread over
- * the classes. The same seed gives the same examples.
+ * Examples of random numbers where no data is at hand: float inputs uniform in [−1, 1), integer inputs 0, labels (of
+ * every token, where the loss wants them) spread over the classes. The same seed gives the same examples.
  */
 export function randomExamples(network: Network, size: number, seed = 0): Examples {
+  const examples = randomInputs(network, size, seed)
+  const { tokens, classes } = network
+  if (tokens === undefined) return examples
+  const labels = (row: number): number[] => Array.from({ length: tokens }, (_, t) => (row * tokens + t) % classes)
+  return {
+    ...examples,
+    loadLabelled: async (rows) => ({
+      inputs: await examples.load(rows),
+      labels: Int32Array.from(rows.flatMap(labels)),
+    }),
+  }
+}
+
+function randomInputs(network: Network, size: number, seed: number): Examples {
   return {
     size,
     labels: Int32Array.from({ length: size }, (_, row) => row % network.classes),

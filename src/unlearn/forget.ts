@@ -1,13 +1,14 @@
 import type { Pool } from '../engine/engine.js'
 import type { WorkOptions } from '../engine/in-order.js'
 import { LetheError } from '../errors.js'
-import { correctness, crossEntropyLosses } from '../evaluate/outputs.js'
+import { type Outputs, recordLosses, rightShares } from '../evaluate/outputs.js'
+import { isTokenLoss } from '../fisher/loss.js'
 import type { Importance } from '../importance/importance.js'
 import type { Examples } from '../network/examples.js'
 import { type Forward, openForward, type Scores } from '../network/forward.js'
 import type { Network } from '../network/network.js'
 import { dampen, type LayerChange, type Strength } from './dampen.js'
-import { forgetShares, type Shares, shareHistogram, shareQuantiles } from './shares.js'
+import { forgetShares, quantilesOf, type Shares, shareHistogram } from './shares.js'
 import { findStrength, type SearchResult } from './strength.js'
 import { type Task, targetOf } from './target.js'
 import { type Answers, fallBetween, type ProbeScore, type Trial } from './trial.js'
@@ -80,7 +81,7 @@ export async function planForgetting(network: Network, pool: Pool, request: Forg
     const keep = (strength.kind === 'auto' ? strength.keep : undefined) ?? defaultKeep(request.task)
     const target = targetOf(
       request.task,
-      network.classes,
+      isTokenLoss(network.loss.loss) ? undefined : 1 / network.classes,
       request.probes.unseen && bench.before.unseen,
       bench.before.forget,
     )
@@ -89,7 +90,7 @@ export async function planForgetting(network: Network, pool: Pool, request: Forg
         ? await findStrength({
             keep,
             target,
-            quantiles: (fractions) => shareQuantiles(shares, fractions),
+            quantiles: quantilesOf(shares),
             evaluate: bench.evaluate,
             onTrial: request.onTrial,
           })
@@ -164,8 +165,10 @@ async function openBench(
   forward: Forward,
   weights: ReadonlyMap<string, Float32Array>,
   shares: Shares,
-  { probes, signal }: ForgetRequest,
+  { probes, signal, task }: ForgetRequest,
 ): Promise<Bench> {
+  // Unseen members of an attribute may be lost with it: a model that never saw it knows less of them, too.
+  const watched = task === 'attribute' && probes.retain ? (['retain'] as const) : (['retain', 'unseen'] as const)
   const run = async (examples: Examples | undefined): Promise<{ score: ProbeScore; answers: Answers } | undefined> =>
     examples && scoreOf(await forward.run(examples, { signal }), examples)
   const measure = async (
@@ -174,7 +177,7 @@ async function openBench(
     base?: Record<'retain' | 'unseen', Answers | undefined>,
   ): Promise<{ trial: Trial; answers: Record<'retain' | 'unseen', Answers | undefined> }> => {
     const [forget, retain, unseen] = [await run(probes.forget), await run(probes.retain), await run(probes.unseen)]
-    const falls = (['retain', 'unseen'] as const).flatMap((name) => {
+    const falls = watched.flatMap((name) => {
       const [old, now] = [base?.[name], (name === 'retain' ? retain : unseen)?.answers]
       return old && now ? [fallBetween(old, now)] : []
     })
@@ -205,10 +208,11 @@ async function openBench(
   }
 }
 
-/** Accuracy, mean cross-entropy and right answers of scores. */
-export function scoreOf({ logits, classes }: Scores, { labels }: Examples): { score: ProbeScore; answers: Answers } {
-  const answers = correctness({ logits, labels, classes })
-  const losses = crossEntropyLosses(logits, labels, classes)
+/** Accuracy, mean loss and right answers of scores. */
+export function scoreOf(scores: Scores, { labels }: Examples): { score: ProbeScore; answers: Answers } {
+  const outputs: Outputs = { ...scores, labels }
+  const answers = rightShares(outputs)
+  const losses = recordLosses(outputs)
   const mean = (values: ArrayLike<number>): number => {
     let sum = 0
     for (let i = 0; i < values.length; i++) sum += values[i]!

@@ -11,6 +11,11 @@ export interface Shares {
 
 /** Rounding room for the law S_Df ≤ S_D of sums over a subset, made in float32 and added in float64. */
 const slack = 1e-3
+/**
+ * Squares of gradients below this share of the largest of all parameters are rounding: float32 gradients carry some 1e-7 of the
+ * largest. The bias of attention keys has nothing else, for its gradient is zero.
+ */
+const noise = 1e-11
 
 /**
  * Forget shares from the importances of all data and of the forget set:
@@ -23,6 +28,7 @@ export function forgetShares(all: Importance, forget: Importance): Shares {
   const [a, b] = [JSON.stringify(all.settings), JSON.stringify(forget.settings)]
   if (a !== b) throw new LetheError('store-mismatch', `The importances were made in different ways: ${a} and ${b}.`)
   const values = new Map<string, Float32Array>()
+  const loudest = [...forget.sums.values()].reduce((most, sum) => Math.max(most, largest(sum)), 0)
   let total = 0
   for (const [name, sumForget] of forget.sums) {
     const sumAll = all.sums.get(name)
@@ -32,7 +38,7 @@ export function forgetShares(all: Importance, forget: Importance): Shares {
         `The store has no importance for parameter "${name}" of this shape; make it from this model.`,
       )
     }
-    values.set(name, sharesOf(name, sumAll, sumForget, all, forget))
+    values.set(name, sharesOf(name, [sumAll, sumForget], [all, forget], noise * loudest))
     total += sumAll.length
   }
   return { values, ratio: all.count / forget.count, total }
@@ -40,14 +46,13 @@ export function forgetShares(all: Importance, forget: Importance): Shares {
 
 function sharesOf(
   name: string,
-  sumAll: Float64Array,
-  sumForget: Float64Array,
-  all: Importance,
-  forget: Importance,
+  [sumAll, sumForget]: readonly [Float64Array, Float64Array],
+  [all, forget]: readonly [Importance, Importance],
+  rounding: number,
 ): Float32Array {
   const scale = (forget.count / forget.units) * (all.units / all.count)
   const isExact = all.settings.estimator === 'exact'
-  const floor = 1e-6 * sumForget.reduce((max, v) => Math.max(max, v), 0)
+  const floor = Math.max(1e-6 * largest(sumForget), rounding)
   const out = new Float32Array(sumAll.length)
   let broken = 0
   for (let i = 0; i < out.length; i++) {
@@ -65,18 +70,35 @@ function sharesOf(
   return out
 }
 
+function largest(values: Float64Array): number {
+  return values.reduce((most, v) => Math.max(most, v), 0)
+}
+
 /** Share above which the given fraction of all parameters lies: the τ that selects about that many. */
 export function shareQuantiles(shares: Shares, fractions: readonly number[]): number[] {
+  return quantilesOf(shares)(fractions)
+}
+
+/** The same, asked again and again: shares are sorted once, when first asked. */
+export function quantilesOf(shares: Shares): (fractions: readonly number[]) => number[] {
+  let sorted: Float32Array | undefined
+  return (fractions) => {
+    const all = sorted ?? sortedShares(shares)
+    sorted = all
+    return fractions.map(
+      (fraction) => all[Math.max(0, Math.min(all.length - 1, Math.floor(all.length * (1 - fraction))))]!,
+    )
+  }
+}
+
+function sortedShares(shares: Shares): Float32Array {
   const all = new Float32Array(shares.total)
   let at = 0
   for (const values of shares.values.values()) {
     all.set(values, at)
     at += values.length
   }
-  all.sort()
-  return fractions.map(
-    (fraction) => all[Math.max(0, Math.min(all.length - 1, Math.floor(all.length * (1 - fraction))))]!,
-  )
+  return all.sort()
 }
 
 /** Counts of parameters by share, in equal bins over [0, 1]; the last bin takes shares above 1. */

@@ -18,10 +18,13 @@ const classAccuracy = 0.002
  * A whole class: a model never trained on it does not name it, so accuracy 0. A sub-class (attribute): what the model does with
  * comparable unseen members, where such a reference is given; clearly no better than chance, 1/K, otherwise. Records: the mean loss of comparable
  * unseen data, neither lower nor higher; without such a reference the least that shows: accuracy clearly below what it was.
+ *
+ * `chance` is undefined for models that answer for every token: most tokens are the same for everybody (and, the, no entity), so
+ * that a model which never saw the records is far better than chance on them. They are aimed at as records are.
  */
 export function targetOf(
   task: Task,
-  classes: number,
+  chance: number | undefined,
   reference: UnseenReference | undefined,
   before: ProbeScore,
 ): Target {
@@ -32,7 +35,8 @@ export function targetOf(
       isPast: (t) => t.forget.accuracy <= classAccuracy,
     }
   }
-  if (task === 'attribute') return reference ? likeUnseen(reference.accuracy) : noBetterThanChance(1 / classes)
+  if (task === 'attribute' && chance !== undefined)
+    return reference ? likeUnseen(reference.accuracy) : noBetterThanChance(chance)
   if (reference === undefined) return clearlyLess(before)
   const tolerance = 0.1 * reference.loss
   const above = (t: Trial): number => t.forget.loss - (t.unseen?.loss ?? reference.loss)

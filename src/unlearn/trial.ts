@@ -26,8 +26,8 @@ export interface Target {
   readonly isPast: (trial: Trial) => boolean
 }
 
-/** One correct (1) or wrong (0) answer an example. */
-export type Answers = Uint8Array
+/** One correct (1) or wrong (0) answer an example, or the share of its tokens that are right. */
+export type Answers = ArrayLike<number>
 
 /** How far accuracy fell between two models on the same examples (negative: it rose), with its 95 % interval. */
 export interface Fall {

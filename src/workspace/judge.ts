@@ -2,7 +2,7 @@ import type { Pool } from '../engine/engine.js'
 import type { WorkOptions } from '../engine/in-order.js'
 import type { AttackResult } from '../evaluate/attacks/attack.js'
 import { type Answers, type ModelFacts, measureModel } from '../evaluate/facts.js'
-import { makeOutputs, type Outputs } from '../evaluate/outputs.js'
+import { makeOutputs, makeTokenOutputs, type Outputs } from '../evaluate/outputs.js'
 import type { Examples } from '../network/examples.js'
 import { type Forward, openForward } from '../network/forward.js'
 import type { Network } from '../network/network.js'
@@ -17,8 +17,8 @@ export interface Judgement {
 
 /** Scores of a model on examples, as the metrics take them. */
 export async function outputsOf(forward: Forward, examples: Examples, options?: WorkOptions): Promise<Outputs> {
-  const { logits, classes } = await forward.run(examples, options)
-  return makeOutputs(logits, examples.labels, classes)
+  const { logits, classes, tokens } = await forward.run(examples, options)
+  return tokens ? makeTokenOutputs(tokens, examples.labels, classes) : makeOutputs(logits, examples.labels, classes)
 }
 
 /** Judges a model, or the model with changed weights, on the judging sets of a request. Progress counts over all of them. */

@@ -1,20 +1,27 @@
 import { LetheError } from '../errors.js'
-import { untie } from '../graph/untie.js'
+import { prepare } from '../network/prepare.js'
 import { type Model, writeModel } from '../onnx/model.js'
 import { type DataType, numberAt, numberToHalf, type Tensor } from '../tensor/tensor.js'
 
 /**
  * The model's file with new float32 values of some parameters, each in its own element type. Parameters that the exporter had
- * merged by value are written apart where one of them changes.
+ * merged by value are written apart where one of them changes; copies of one parameter are all written.
  */
 export function modelBytes(file: { readonly model: Model }, changed: ReadonlyMap<string, Float32Array>): Uint8Array {
   const { initializers } = file.model.graph
   const tensors = new Map<string, Tensor>()
-  for (const { name, from } of untie(file.model.graph).untied) {
+  const { untied, tied } = prepare(file.model.graph)
+  for (const { name, from } of untied) {
     const old = initializers.get(from)
     const next = changed.get(name)
     if (old && next) tensors.set(name, retyped(old, next))
     else if (old && changed.has(from)) tensors.set(name, old)
+  }
+  for (const { name, of, isTransposed } of tied) {
+    const [old, next] = [initializers.get(name), changed.get(of)]
+    if (!next) continue
+    if (!old) throw new LetheError('internal', `The copy "${name}" of the parameter "${of}" is not in the file.`)
+    tensors.set(name, retyped(old, isTransposed ? transposed(next, old.dims[0]!) : next))
   }
   for (const [name, next] of changed) {
     const old = initializers.get(name)
@@ -22,6 +29,12 @@ export function modelBytes(file: { readonly model: Model }, changed: ReadonlyMap
     else if (!tensors.has(name)) throw new LetheError('internal', `The changed parameter "${name}" is not in the file.`)
   }
   return writeModel(file.model, tensors)
+}
+
+/** A matrix turned: `rows` rows of the result. */
+function transposed(data: Float32Array, rows: number): Float32Array {
+  const columns = data.length / rows
+  return data.map((_, i) => data[(i % columns) * rows + Math.floor(i / columns)]!)
 }
 
 /** New values in the element type of the old tensor; entries that did not change keep their very bits. */

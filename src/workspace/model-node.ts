@@ -1,4 +1,4 @@
-import { closeSync, openSync, readSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { dirname, isAbsolute, relative, resolve } from 'node:path'
 import type { ModelForm } from '../data/records/options.js'
 import type { Pool, Tensors } from '../engine/engine.js'
@@ -7,6 +7,7 @@ import { isLetheError, LetheError } from '../errors.js'
 import { writeFileAtomic } from '../files/atomic-node.js'
 import { sha256Hex } from '../files/digest-node.js'
 import { readFileBytes } from '../files/read-node.js'
+import type { LossName } from '../fisher/loss.js'
 import { looseInputs, type Network, openNetwork } from '../network/network.js'
 import { type Model, readModel } from '../onnx/model.js'
 import type { ReadExternal } from '../onnx/tensor-proto.js'
@@ -55,10 +56,12 @@ function externalIn(folder: string): ReadExternal {
       )
     }
     if (length === undefined) throw new LetheError('model-truncated', `External data "${location}" has no length.`)
-    const bytes = new Uint8Array(length)
     const file = openExternal(path, location)
     try {
-      const got = readSync(file, bytes, 0, length, offset)
+      // Asked of the file first: a damaged model can name any length.
+      const there = Math.max(0, Math.min(length, fstatSync(file).size - offset))
+      const bytes = new Uint8Array(there)
+      const got = there === 0 ? 0 : readSync(file, bytes, 0, there, offset)
       if (got === length) return bytes
       throw new LetheError(
         'model-truncated',
@@ -90,7 +93,8 @@ export async function modelForm(path: string, output?: string): Promise<ModelFor
   if (!file) return { inputs: [] }
   const { graph } = file.model
   const scores = graph.outputs.length === 1 ? graph.outputs[0] : graph.outputs.find(({ name }) => name === output)
-  const classes = scores?.dims.at(-1)
+  // Scores [N, T, K] are of tokens, whatever the label of a record means.
+  const classes = scores?.dims.length === 3 ? undefined : scores?.dims.at(-1)
   return { inputs: looseInputs(graph), classes: typeof classes === 'number' && classes > 1 ? classes : undefined }
 }
 
@@ -98,7 +102,7 @@ export async function modelForm(path: string, output?: string): Promise<ModelFor
 export function openModelNetwork(
   file: ModelFile,
   pool: Pool,
-  options: { output?: string; sample?: Tensors } = {},
+  options: { output?: string; sample?: Tensors; loss?: LossName } = {},
 ): Promise<Network> {
   return openNetwork(file.model.graph, engineOf(pool), options)
 }

@@ -1,11 +1,13 @@
 import { type BatchInput, makeBatch } from '../data/batch.js'
-import type { Dataset } from '../data/dataset.js'
+import type { Dataset, Example } from '../data/dataset.js'
 import { didYouMean } from '../data/near.js'
+import { hasTokenLabels } from '../data/token-labels.js'
 import type { Preprocessing } from '../data/transforms/preprocessing.js'
 import type { Pool } from '../engine/engine.js'
 import { engineOf } from '../engine/engine-of.js'
 import { LetheError } from '../errors.js'
-import { checkLabels, type Examples } from '../network/examples.js'
+import type { LossName } from '../fisher/loss.js'
+import { checkExamples, checkTokens, type Examples, labelledOf, pick } from '../network/examples.js'
 import { type InputSpec, looseInputs, type Network, openNetwork } from '../network/network.js'
 import { examplesOf } from './examples.js'
 import type { ModelFile } from './model-node.js'
@@ -19,6 +21,8 @@ export interface OpenOptions {
   readonly inputs?: Readonly<Record<string, string>>
   /** Output that holds the class scores, where there are several. */
   readonly output?: string
+  /** The loss, where it is not clear from scores and data; see `chooseLoss`. */
+  readonly loss?: LossName
 }
 
 /** A model opened with its data: everything later work stands on. Close it. */
@@ -32,6 +36,8 @@ export interface Workspace {
    * within. Throws `label-range`, `attribute-unknown`.
    */
   examples(dataset: Dataset, groupBy?: string): Examples
+  /** The same data, whose labels of tokens are checked as its records are read: a walk over it tells of them before long work. */
+  checked(dataset: Dataset): Dataset
   close(): Promise<void>
 }
 
@@ -48,16 +54,34 @@ export async function workspaceOf(
   const preprocessing = options.preprocessing ?? {}
   const inputs = withSources(looseInputs(file.model.graph), options.inputs ?? {})
   const sample = await makeBatch(options.data, firstRows(options.data), inputs, preprocessing)
-  const network = await openNetwork(file.model.graph, engineOf(pool), { output: options.output, sample })
+  const labels = { hasTokenLabels: options.data.size > 0 && hasTokenLabels(await options.data.read(0)) }
+  const { output, loss } = options
+  const network = await openNetwork(file.model.graph, engineOf(pool), { output, loss, labels, sample })
+  const read = (dataset: Dataset, groupBy?: string): Examples =>
+    examplesOf(dataset, specs(network, inputs), preprocessing, { groupBy, loss: network.loss.loss })
   return {
     file,
     pool,
     network,
     preprocessing,
     examples(dataset, groupBy) {
-      const examples = examplesOf(dataset, specs(network, inputs), preprocessing, groupBy)
-      checkLabels(examples, network.classes)
+      const examples = read(dataset, groupBy)
+      checkExamples(examples, network)
       return examples
+    },
+    checked(dataset) {
+      const { tokens: count, classes } = network
+      if (count === undefined) return dataset
+      return {
+        ...dataset,
+        async read(i): Promise<Example> {
+          const example = await dataset.read(i)
+          const one = pick(read({ ...dataset, read: () => example }), [i])
+          const { labels: tokens } = await labelledOf(one, [0])
+          checkTokens(tokens, one, [0], { count, classes })
+          return example
+        },
+      }
     },
     close,
   }

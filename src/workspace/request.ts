@@ -3,6 +3,7 @@ import { type Selector, select } from '../data/select.js'
 import type { Progress, WorkOptions } from '../engine/in-order.js'
 import { LetheError } from '../errors.js'
 import { type Verdict, verdict } from '../evaluate/verdict/verdict.js'
+import { isTokenLoss, type LossName } from '../fisher/loss.js'
 import { estimateImportance } from '../importance/estimate.js'
 import type { Importance } from '../importance/importance.js'
 import { checkStore, type Store, unseenIds } from '../importance/store.js'
@@ -44,6 +45,8 @@ export interface PlannedRequest {
   readonly estimator: string
   readonly sets: RequestSets
   readonly forgetIds: readonly string[]
+  /** What accuracies count: records, or tokens of them. */
+  readonly answers: 'records' | 'tokens'
 }
 
 /**
@@ -53,7 +56,7 @@ export interface PlannedRequest {
 export async function planRequest(workspace: Workspace, options: ForgetOptions): Promise<PlannedRequest> {
   const { network, pool } = workspace
   const { store, data, test, probe, selectors, seed = 0 } = options
-  checkStore(store, { digest: workspace.file.digest, output: network.loss.output })
+  checkStore(store, { digest: workspace.file.digest, output: network.loss.output, loss: network.loss.loss })
   // The data may be all of it or the forget records alone: that everything is selected is judged against the store.
   const rows = select(data, selectors, { seed, allowAll: true })
   if (rows.length >= store.importance.count) {
@@ -62,7 +65,7 @@ export async function planRequest(workspace: Workspace, options: ForgetOptions):
       `The forget set is all of the ${store.importance.count} records the store was made from; nothing would be left.`,
     )
   }
-  const task = taskOf(selectors)
+  const task = taskOf(selectors, network.loss.loss)
   const all = workspace.examples(data, store.importance.settings.groupBy)
   const forgetIds = Array.from(rows, (row) => data.id(row))
   refuseUnseen(store, forgetIds)
@@ -79,6 +82,7 @@ export async function planRequest(workspace: Workspace, options: ForgetOptions):
     d && task !== 'records' ? select(d, selectors, { seed, allowAll: true, allowNone: true }) : undefined
   const sets = requestSets({
     task,
+    isByTokens: network.tokens !== undefined,
     data: all,
     forgetRows: rows,
     ...(test && { test: workspace.examples(test), testForgetRows: sameKind(test) }),
@@ -94,7 +98,8 @@ export async function planRequest(workspace: Workspace, options: ForgetOptions):
     onTrial: (done, total) => options.onProgress?.('strengths', { done, total }),
   })
   const subject = subjectOf(task, selectors, rows.length)
-  return { task, subject, plan, estimator: store.importance.settings.estimator, sets, forgetIds }
+  const answers = network.tokens === undefined ? 'records' : 'tokens'
+  return { task, subject, plan, estimator: store.importance.settings.estimator, sets, forgetIds, answers }
 }
 
 /** Importances of the chosen parameters alone. */
@@ -105,7 +110,7 @@ function only(importance: Importance, chosen: ReadonlySet<string>): Importance {
 /** The verdict on a planned request, with the numbers of the model before and after. */
 export async function judgeRequest(
   workspace: Workspace,
-  { task, subject, plan, estimator, sets }: PlannedRequest,
+  { task, subject, plan, estimator, sets, answers }: PlannedRequest,
   options: { signal?: AbortSignal; retrained?: Judgement; onProgress?: ForgetOptions['onProgress'] } = {},
 ): Promise<{ before: Judgement; after: Judgement; verdict: Verdict }> {
   const { network, pool } = workspace
@@ -123,6 +128,7 @@ export async function judgeRequest(
       task,
       subject,
       classes: network.classes,
+      answers,
       before: before.facts,
       after: after.facts,
       ...(options.retrained && { retrained: options.retrained.facts }),
@@ -132,11 +138,14 @@ export async function judgeRequest(
   }
 }
 
-/** What the selectors mean: whole classes, members of an attribute, or single records. */
-export function taskOf(selectors: readonly Selector[]): Task {
+/**
+ * What the selectors mean: whole classes, members of an attribute, or single records. Under a loss by tokens the class of a record is
+ * nothing that the model names, but an attribute as any other.
+ */
+export function taskOf(selectors: readonly Selector[], loss: LossName = 'cross-entropy'): Task {
   const plain = selectors.filter((s) => !s.minus)
   if (selectors.some((s) => s.minus) || plain.length === 0) return 'records'
-  if (plain.every((s) => s.kind === 'class' || s.kind === 'label')) return 'class'
+  if (plain.every((s) => s.kind === 'class' || s.kind === 'label')) return isTokenLoss(loss) ? 'attribute' : 'class'
   return plain.every((s) => s.kind === 'attribute') ? 'attribute' : 'records'
 }
 

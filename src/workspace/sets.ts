@@ -23,6 +23,8 @@ export interface RequestSets {
 
 export interface SetSources {
   readonly task: Task
+  /** Answers are given for every token: losses of unseen members of an attribute are then what is aimed at. */
+  readonly isByTokens?: boolean
   readonly data: Examples
   /** Rows of `data` to forget, ascending. */
   readonly forgetRows: ArrayLike<number>
@@ -67,16 +69,24 @@ export function requestSets(sources: SetSources): RequestSets {
 }
 
 /**
- * Unseen data comparable to the forget set. Class and attribute: test records of the same kind. Records: test records with
- * the labels in like numbers; where there is no probe, one half of the test data is for the search and the other for judging.
+ * Unseen data comparable to the forget set. Class and attribute: test records of the same kind (by tokens one half of them is for
+ * the search). Records: test records with the labels in like numbers; where there is no probe, one half of the test data is for
+ * the search and the other for judging.
  */
 function unseenRows(
-  { task, test, testForgetRows, probe }: SetSources,
+  { task, isByTokens = false, test, testForgetRows = [], probe, probeForgetRows = [] }: SetSources,
   forget: Examples,
 ): { search: Examples | undefined; judge: { unseen: Examples | undefined; rest: number[] } } {
   if (task !== 'records') {
-    const unseen = test && testForgetRows && testForgetRows.length > 0 ? pick(test, testForgetRows) : undefined
-    return { search: undefined, judge: { unseen, rest: [] } }
+    const kind = Array.from(testForgetRows)
+    if (!isByTokens) return { search: undefined, judge: { unseen: some(test, kind), rest: [] } }
+    const own = some(probe, Array.from(probeForgetRows))
+    const order = test ? byHash(test, kind) : []
+    const half = own ? 0 : Math.floor(order.length / 2)
+    return {
+      search: own ?? some(test, order.slice(0, half)),
+      judge: { unseen: some(test, order.slice(half)), rest: [] },
+    }
   }
   const all = test ? byHash(test, rows(test.size)) : []
   const half = probe ? 0 : Math.floor(all.length / 2)
@@ -85,6 +95,10 @@ function unseenRows(
     : test && likeLabels(test, all.slice(0, half), forget)
   const rest = all.slice(half)
   return { search, judge: { unseen: test && likeLabels(test, rest, forget), rest } }
+}
+
+function some(examples: Examples | undefined, rows: readonly number[]): Examples | undefined {
+  return examples && rows.length > 0 ? pick(examples, rows) : undefined
 }
 
 /** Rows with the labels of the forget set in like proportions, as many as there are up to the probe size. */

@@ -17,14 +17,15 @@ export interface Ended {
   readonly stderr: string
 }
 
-/** What the built command does with these arguments in a folder; `watch` sees stderr as it comes. */
+/** What the built command does with these arguments in a folder; `watch` sees stderr as it comes. Its environment is this process's unless one is given. */
 export function lethe(
   folder: string,
   args: readonly string[],
   watch?: (stderr: string, child: ChildProcess) => void,
+  env: NodeJS.ProcessEnv = process.env,
 ): Promise<Ended> {
   if (!existsSync(main)) throw new Error('dist/cli/main.js is missing: run npm run build before these tests')
-  const child = spawn(process.execPath, [main, ...args], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [main, ...args], { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] })
   let [stdout, stderr] = ['', '']
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text))
   child.stderr.setEncoding('utf8').on('data', (text: string) => {

@@ -64,6 +64,17 @@ describe('forget shares', () => {
       expect.objectContaining({ code: 'forget-unseen' }),
     )
   })
+  it('take what is rounding beside the largest importance for rounding, whatever it is beside its own tensor', () => {
+    const both = (quiet: number) => ({
+      ...importance([], 10),
+      sums: new Map([
+        ['loud', Float64Array.of(1)],
+        ['quiet', Float64Array.of(quiet)],
+      ]),
+    })
+    expect(() => forgetShares(both(1e-13), both(3e-13))).not.toThrow()
+    expect(() => forgetShares(both(1e-9), both(3e-9))).toThrow(expect.objectContaining({ code: 'forget-unseen' }))
+  })
   it('refuse importances made in different ways', () => {
     const other = { ...importance([1], 10), settings: { estimator: 'grouped', groupSize: 8 } }
     expect(() => forgetShares(other, importance([1], 1))).toThrow(expect.objectContaining({ code: 'store-mismatch' }))
@@ -115,7 +126,7 @@ const quantiles = (fractions: readonly number[]): number[] => fractions.map((f) 
 
 describe('the target of records without unseen data', () => {
   it('is the least that shows, so that nothing is ruined for want of a measure', () => {
-    const target = targetOf('records', 10, undefined, { accuracy: 1, loss: 0.01, size: 100 })
+    const target = targetOf('records', 0.1, undefined, { accuracy: 1, loss: 0.01, size: 100 })
     const at = (accuracy: number): Trial => ({
       strength: { share: 0.5, lambda: 1 },
       selected: 1,
@@ -131,7 +142,7 @@ describe('the target of records without unseen data', () => {
 })
 
 describe('the target of an attribute without unseen data', () => {
-  const target = targetOf('attribute', 8, undefined, known)
+  const target = targetOf('attribute', 1 / 8, undefined, known)
   const at = (right: number, size: number): Trial => ({
     strength: { share: 0.5, lambda: 1 },
     selected: 1,
@@ -156,7 +167,7 @@ describe('the search for a strength', () => {
   it('finds the narrow window between forgetting and damage that the coarse scan steps over', async () => {
     const result = await findStrength({
       keep: 0.01,
-      target: targetOf('class', 10, undefined, known),
+      target: targetOf('class', 0.1, undefined, known),
       quantiles,
       evaluate: response(0.52, 0.49),
     })
@@ -167,7 +178,7 @@ describe('the search for a strength', () => {
   it('keeps the floor where target and floor cannot both be met, and names the nearest choices', async () => {
     const result = await findStrength({
       keep: 0.01,
-      target: targetOf('class', 10, undefined, known),
+      target: targetOf('class', 0.1, undefined, known),
       quantiles,
       evaluate: response(0.4, 0.6),
     })
@@ -180,7 +191,7 @@ describe('the search for a strength', () => {
     const steep = response(0.5, 0.1)
     const result = await findStrength({
       keep: 0.01,
-      target: targetOf('attribute', 8, { accuracy: 0.125, loss: 1 }, known),
+      target: targetOf('attribute', 1 / 8, { accuracy: 0.125, loss: 1 }, known),
       quantiles,
       // From 0.9 to 0 between shares 0.53 and 0.5: no point of the coarse scan lies there.
       evaluate: async (s) => {
@@ -197,7 +208,7 @@ describe('the search for a strength', () => {
     const plain = response(0.9, 0.05)
     const result = await findStrength({
       keep: 0.01,
-      target: targetOf('class', 2, undefined, known),
+      target: targetOf('class', 1 / 2, undefined, known),
       quantiles,
       evaluate: async (s) => {
         const trial = await plain(s)

@@ -1,6 +1,6 @@
 import { checkGradients, type GradientCheck, tolerance } from '../../check/check.js'
 import type { Pool } from '../../engine/engine.js'
-import { createPool } from '../../engine/node/pool.js'
+import { createDevicePool } from '../../engine/node/pool.js'
 import { LetheError } from '../../errors.js'
 import { type Examples, pick } from '../../network/examples.js'
 import type { Network } from '../../network/network.js'
@@ -62,9 +62,9 @@ async function open(settings: Settings, size: number, seed: number): Promise<Ope
   }
   if (!settings.model) throw new LetheError('usage', 'Name the model: lethe check model.onnx.')
   const file = await loadModel(settings.model)
-  const pool = createPool({ workers: settings.workers })
+  const pool = await createDevicePool(settings)
   try {
-    const network = await openModelNetwork(file, pool, { output: settings.output })
+    const network = await openModelNetwork(file, pool, { output: settings.output, loss: settings.loss })
     return { network, pool, examples: randomExamples(network, size, seed), close: () => pool.close() }
   } catch (error) {
     await pool.close()

@@ -17,6 +17,7 @@ import { factRows } from '../facts-text.js'
 import { dataOptions, forgetOptions, modelsOptions } from '../options.js'
 import {
   listOf,
+  lossOfStore,
   type Options,
   openData,
   openModel,
@@ -25,7 +26,7 @@ import {
   selectorsOf,
   settingsOf,
 } from '../session.js'
-import { percent, type Terminal, table } from '../terminal.js'
+import { percent, significant, type Terminal, table } from '../terminal.js'
 
 /** `lethe evaluate`: accuracies and membership attacks of one or more models on the same data. */
 export const evaluate: Verb = {
@@ -46,11 +47,12 @@ export const evaluate: Verb = {
     for (const model of models) await checkReadable(model)
     const { data, test } = await openData(settings)
     const request = await requestOf(options, data, test)
-    const preprocessing =
-      options.importance === undefined ? undefined : preprocessingOf(settings, (await openStore(options)).store)
+    const store = options.importance === undefined ? undefined : (await openStore(options)).store
+    const preprocessing = store && preprocessingOf(settings, store)
+    const loss = settings.loss ?? (store && lossOfStore(store))
     const results: Measured[] = []
     for (const model of models) {
-      const workspace = await openModel({ ...settings, model }, data, preprocessing)
+      const workspace = await openModel({ ...settings, model, loss }, data, preprocessing)
       try {
         results.push({ name: model, ...(await measure(workspace, request, terminal)) })
       } finally {
@@ -150,10 +152,11 @@ function judgingSets(
   { data, test, selectors, seed }: Request,
 ): RequestSets['judges'] | undefined {
   if (!selectors) return undefined
-  const task = taskOf(selectors)
+  const task = taskOf(selectors, workspace.network.loss.loss)
   const sameKind = test && task !== 'records' && select(test, selectors, { seed, allowAll: true, allowNone: true })
   return requestSets({
     task,
+    isByTokens: workspace.network.tokens !== undefined,
     data: workspace.examples(data),
     forgetRows: select(data, selectors, { seed, allowAll: true }),
     ...(test && { test: workspace.examples(test) }),
@@ -168,17 +171,28 @@ function classTable(
   classes: readonly string[] | undefined,
   read: (model: Measured) => Rows | undefined,
 ): string {
+  const isOfTokens = results.some((r) => (read(r)?.['token-accuracy'] ?? []).length > 0)
   const rowsOf = (rows: Rows | undefined): string[][] => [
     ...(rows?.['class-accuracy'] ?? []).map((r) => [
       typeof r.of === 'number' ? (classes?.[r.of] ?? String(r.of)) : 'all',
       percent(r.value),
       String(r.n),
     ]),
-    ...(rows?.accuracy ?? []).map((r) => ['all', percent(r.value, 2), String(r.n)]),
+    ...(rows?.accuracy ?? []).map((r) => [
+      isOfTokens ? 'mean of records' : 'all',
+      percent(r.value, 2),
+      isOfTokens ? `${r.n} records` : String(r.n),
+    ]),
+    ...(rows?.['token-accuracy'] ?? []).map((r) => ['all tokens', percent(r.value, 2), String(r.n)]),
+    ...(rows?.perplexity ?? []).map((r) => ['(perplexity)', significant(r.value), String(r.n)]),
   ]
   const columns = results.map((r) => rowsOf(read(r)))
   return table(
-    [`accuracy on ${of}`, ...results.map((r) => r.name), 'records'],
+    [
+      `accuracy on ${isOfTokens ? 'tokens of ' : ''}${of}`,
+      ...results.map((r) => r.name),
+      isOfTokens ? 'tokens' : 'records',
+    ],
     columns[0]!.map((row, i) => [row[0]!, ...columns.map((rows) => rows[i]?.[1] ?? '–'), row[2]!]),
   )
 }

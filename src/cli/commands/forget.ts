@@ -55,6 +55,7 @@ export const forget: Verb = {
             estimator: plainJson(settings),
             preprocessing: plainJson(workspace.preprocessing),
             output: workspace.network.loss.output,
+            loss: workspace.network.loss.loss,
             keep: planned.plan.keep,
             parameters: plainJson(request.parameters ?? {}),
           },

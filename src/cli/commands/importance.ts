@@ -53,7 +53,7 @@ export const importance: Verb = {
         )
       }
       const examples = workspace.examples(data, estimator.groupBy)
-      const digest = await digestWith(data, terminal.progress('reading data', 'records'))
+      const digest = await digestWith(workspace.checked(data), terminal.progress('reading data', 'records'))
       for (const note of data.notes?.() ?? []) terminal.warn(note)
       const checkpoint = openCheckpoint(
         `${out}.part`,
@@ -100,7 +100,7 @@ export const importance: Verb = {
           seconds,
           facts,
         },
-        text: `${out}  ${count(result.count)} examples, ${result.sums.size} parameter tensors, ${estimator.estimator}, mean loss ${significant(result.lossSum / result.count)}, ${errorText(result.relativeError)}${duration(seconds)}`,
+        text: `${out}  ${count(result.count)} examples, ${result.sums.size} parameter tensors, ${estimator.estimator}, mean loss ${significant(result.lossSum / result.count)} (${network.loss.loss}), ${errorText(result.relativeError)}${duration(seconds)}`,
       }
     } finally {
       await workspace.close()

@@ -1,7 +1,9 @@
 import { createPool, engineOf } from '../../engine/node/pool.js'
+import { lossNames } from '../../fisher/loss.js'
 import { type Inspection, inspect as look } from '../../network/inspect.js'
 import { loadModel } from '../../workspace/model-node.js'
 import type { Verb } from '../command.js'
+import { lossHelp, oneOf } from '../options.js'
 import { count, table } from '../terminal.js'
 
 /** `lethe inspect`: what Lethe sees in a model, and what to change in the export where something is missing. */
@@ -11,12 +13,16 @@ export const inspect: Verb = {
   configure: (program) =>
     program
       .argument('<model>', 'ONNX file')
-      .option('--output <name>', 'output that holds the class scores, where there are several'),
+      .option('--output <name>', 'output that holds the class scores, where there are several')
+      .option('--loss <name>', lossHelp, oneOf(...lossNames)),
   async run(options, args) {
     const file = await loadModel(args[0]!)
     const pool = createPool({ workers: 1 })
     try {
-      const report = await look(file.model.graph, engineOf(pool), { output: options.output as string | undefined })
+      const report = await look(file.model.graph, engineOf(pool), {
+        output: options.output as string | undefined,
+        loss: lossNames.find((name) => name === options.loss),
+      })
       return {
         json: { model: file.path, sha256: file.sha256, producer: file.model.producer, ...report },
         text: describe(file.path, report),
@@ -40,7 +46,8 @@ function describe(path: string, r: Inspection): string {
       r.loss.via === 'logits'
         ? `on "${r.loss.logits}"`
         : `on "${r.loss.logits}", before the ${r.loss.via} that makes "${r.loss.output}"`
-    lines.push(`loss    ${r.loss.loss} ${where}${r.classes ? `, ${r.classes} classes` : ''}`)
+    const kinds = r.loss.loss === 'next-token' ? 'tokens of the vocabulary' : 'classes'
+    lines.push(`loss    ${[r.loss.loss, where].filter(Boolean).join(' ')}${r.classes ? `, ${r.classes} ${kinds}` : ''}`)
   }
   if (r.exact)
     lines.push(
@@ -68,6 +75,8 @@ function describe(path: string, r: Inspection): string {
   )
   for (const a of r.aliases) lines.push(`alias   ${a.name} is ${a.of}`)
   for (const u of r.untied) lines.push(`untied  ${u.name} had been merged with ${u.from} and is kept apart`)
+  for (const t of r.tied)
+    lines.push(`tied    ${t.name} is a ${t.isTransposed ? 'transposed ' : ''}copy of ${t.of}: one parameter`)
   for (const note of r.notes) lines.push('', `note: ${note}`)
   for (const problem of r.problems) {
     lines.push('', `problem: ${problem.code}: ${problem.message}`)

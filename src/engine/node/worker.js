@@ -1,13 +1,23 @@
 // @ts-check
 // One worker of the pool of threads: sessions of onnxruntime-node behind messages.
-import { parentPort } from 'node:worker_threads'
+import { parentPort, workerData } from 'node:worker_threads'
 import * as ort from 'onnxruntime-node'
 import { serve } from '../serve.js'
+import { acceleratorOptions, startAccelerator } from './accelerator.js'
 
 const port = parentPort
 if (!port) throw new Error('engine/node/worker.js runs as a worker only.')
-ort.env.logLevel = 'error'
+const device = /** @type {import('./device.js').Device} */ (workerData)
+// What fails on a card is an exception, too; its second form, a line of the runtime's own, is left out.
+ort.env.logLevel = device === 'cpu' ? 'error' : 'fatal'
+
+/** @type {import('../serve.js').Ways} */
+const ways =
+  device === 'cpu'
+    ? { options: {}, keepsOutputs: true }
+    : { options: acceleratorOptions(device), keepsOutputs: true, start: () => startAccelerator(ort, device) }
+
 port.on(
   'message',
-  serve(ort, { options: {}, keepsOutputs: true }, (reply, transfer) => port.postMessage(reply, transfer)),
+  serve(ort, ways, (reply, transfer) => port.postMessage(reply, transfer)),
 )

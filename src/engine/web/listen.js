@@ -1,12 +1,10 @@
 // @ts-check
 // What both Web Workers do; they differ in the build of onnxruntime-web that they bring along.
+import { firstLineOf, probeModel, refusal } from '../probe.js'
 import { serve } from '../serve.js'
 
 /** @typedef {import('./settings.js').Settings} Settings */
 /** @typedef {typeof import('onnxruntime-web')} Runtime */
-
-/** A model of one Identity (65 bytes): with it the runtime's files are loaded before any work begins. */
-const identity = 'CAg6NwoQCgF4EgF5IghJZGVudGl0eRIBZ1oPCgF4EgoKCAgBEgQKAggBYg8KAXkSCgoICAESBAoCCAFCBAoAEA0='
 
 /**
  * Answers the requests of a pool, from inside a Web Worker.
@@ -36,11 +34,9 @@ async function start(ort, device, { threads, wasm }) {
   if (device === 'webgpu') await checkWebGpu()
   ort.env.wasm.numThreads = threads
   if (wasm !== undefined) ort.env.wasm.wasmPaths = wasm
-  const model = Uint8Array.from(atob(identity), (c) => c.charCodeAt(0))
-  const session = await ort.InferenceSession.create(model, { executionProviders: [device] }).catch((error) => {
-    const what = error instanceof Error ? error.message : String(error)
+  const session = await ort.InferenceSession.create(probeModel(), { executionProviders: [device] }).catch((error) => {
     const todo = 'Check that its .wasm file is where the page expects it, or say where with the option wasm.'
-    throw refusal('engine-failed', `onnxruntime-web cannot be loaded (${firstLine(what)}). ${todo}`)
+    throw refusal('engine-failed', `onnxruntime-web cannot be loaded (${firstLineOf(error)}). ${todo}`)
   })
   await session.release()
   return { version: ort.env.versions.web ?? ort.env.versions.common }
@@ -56,18 +52,4 @@ async function checkWebGpu() {
   if (missing === undefined) return
   const todo = "serve the page from https or localhost in a browser that has WebGPU switched on, or use device 'wasm'"
   throw refusal('device-missing', `${missing}: ${todo}.`)
-}
-
-/**
- * An error whose code the pool takes over.
- * @param {import('../../errors.js').ErrorCode} code
- * @param {string} message
- */
-function refusal(code, message) {
-  return Object.assign(new Error(message), { name: 'LetheError', code })
-}
-
-/** @param {string} text */
-function firstLine(text) {
-  return text.split('\n')[0]
 }

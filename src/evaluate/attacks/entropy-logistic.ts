@@ -1,7 +1,7 @@
 import { LetheError } from '../../errors.js'
 import { type Estimate, wilson } from '../estimate.js'
 import { fitLogistic, type LogisticFit } from '../logistic.js'
-import { entropies, type Outputs } from '../outputs.js'
+import { recordEntropies } from '../outputs.js'
 import type { Attack } from './attack.js'
 
 /**
@@ -23,21 +23,17 @@ export const entropyLogistic = {
   needs: ['retain'],
   measure({ forget, unseen, retain, anyUnseen = unseen }) {
     if (!retain) throw new LetheError('usage', 'The entropy attack needs retained training records to learn from.')
-    const members = entropiesOf(retain)
-    const others = entropiesOf(anyUnseen)
+    const members = recordEntropies(retain)
+    const others = recordEntropies(anyUnseen)
     const fit = fitLogistic(members, others, { c: 2, balanced: true })
     return {
       attack: 'entropy-logistic',
-      score: calledMembers(entropiesOf(forget), fit),
+      score: calledMembers(recordEntropies(forget), fit),
       neutral: undefined,
       facts: { retainCalledMembers: calledMembers(members, fit), unseenCalledMembers: calledMembers(others, fit) },
     }
   },
 } as const satisfies Attack
-
-function entropiesOf({ logits, classes }: Outputs): Float64Array {
-  return entropies(logits, classes)
-}
 
 function calledMembers(xs: Float64Array, { slope, intercept }: LogisticFit): Estimate {
   return wilson(xs.filter((x) => slope * x + intercept > 0).length, xs.length)

@@ -1,4 +1,4 @@
-import { crossEntropyLosses, type Outputs } from '../outputs.js'
+import { type Outputs, recordLosses } from '../outputs.js'
 import { auc, tprAtFpr } from '../roc.js'
 import type { Attack } from './attack.js'
 
@@ -29,6 +29,6 @@ export const lossThreshold = {
 } as const satisfies Attack
 
 /** The lower the loss, the more a record looks like training data. */
-function memberScores({ logits, labels, classes }: Outputs): Float64Array {
-  return crossEntropyLosses(logits, labels, classes).map((loss) => -loss)
+function memberScores(outputs: Outputs): Float64Array {
+  return recordLosses(outputs).map((loss) => -loss)
 }

@@ -1,14 +1,13 @@
 import { type Estimate, wilson } from '../estimate.js'
-import { correctness, type Outputs } from '../outputs.js'
+import { type Outputs, rightShares } from '../outputs.js'
 import type { Metric } from './metric.js'
 
-/** Share of records whose largest score is their label's, with Wilson's interval. */
+/** Share of right answers, mean over the records, with Wilson's interval; of tokens each record's own share counts. */
 export function shareRight(outputs: Outputs): Estimate {
-  const right = correctness(outputs)
-  return wilson(
-    right.reduce((a, x) => a + x, 0),
-    right.length,
-  )
+  const right = rightShares(outputs)
+  let sum = 0
+  for (let n = 0; n < right.length; n++) sum += right[n]!
+  return wilson(sum, right.length)
 }
 
 /** Accuracy over all records, one row. */

@@ -1,5 +1,5 @@
 import { meanEstimate } from '../estimate.js'
-import { confidences } from '../outputs.js'
+import { recordConfidences } from '../outputs.js'
 import type { Metric } from './metric.js'
 
 /** Mean of the largest probability, right or wrong: 1/K is a guess, 1 is certainty; with the normal interval of a mean. */
@@ -9,6 +9,6 @@ export const confidence = {
   unit: 'share',
   better: 'neither',
   measure(outputs) {
-    return [{ of: 'all', ...meanEstimate(confidences(outputs)) }]
+    return [{ of: 'all', ...meanEstimate(recordConfidences(outputs)) }]
   },
 } as const satisfies Metric

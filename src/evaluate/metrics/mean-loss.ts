@@ -1,5 +1,5 @@
 import { meanEstimate } from '../estimate.js'
-import { crossEntropyLosses } from '../outputs.js'
+import { recordLosses } from '../outputs.js'
 import type { Metric } from './metric.js'
 
 /** Mean cross-entropy (1/N) Σ ℓ_n in nats, with the normal interval of a mean. */
@@ -8,7 +8,7 @@ export const meanLoss = {
   title: 'Mean loss',
   unit: 'nats',
   better: 'lower',
-  measure({ logits, labels, classes }) {
-    return [{ of: 'all', ...meanEstimate(crossEntropyLosses(logits, labels, classes)) }]
+  measure(outputs) {
+    return [{ of: 'all', ...meanEstimate(recordLosses(outputs)) }]
   },
 } as const satisfies Metric

@@ -10,8 +10,9 @@ export interface MetricRow extends Estimate {
 export interface Metric {
   readonly name: string
   readonly title: string
-  /** `share` lies in [0, 1] and is printed in per cent; `nats` is a loss. */
-  readonly unit: 'share' | 'nats'
+  /** `share` lies in [0, 1] and is printed in per cent; `nats` is a loss; `choices` a number of equally likely tokens. */
+  readonly unit: 'share' | 'nats' | 'choices'
   readonly better: 'higher' | 'lower' | 'neither'
+  /** No row where the number means nothing for such outputs. */
   measure(outputs: Outputs): readonly MetricRow[]
 }

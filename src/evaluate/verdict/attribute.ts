@@ -19,7 +19,7 @@ export function decideAttribute(facts: VerdictFacts): Decision {
   const whose = retrained
     ? `a model trained without it reaches ${percentWithin(truth)}`
     : `${percent(truth.value)} is expected of a model that never saw it`
-  const change = `on ${now.n} records of ${subject} it was right ${percent(then.value)} of the time before and is right ${percent(now.value)} now; ${whose}`
+  const change = `on ${among(now, facts)} it was right ${percent(then.value)} of the time before and is right ${percent(now.value)} now; ${whose}`
   if (isNear(then, truth)) {
     return {
       state: 'not forgotten',
@@ -78,9 +78,14 @@ function withoutTruth(facts: VerdictFacts): Decision {
   return {
     state: isLower ? 'partly forgotten' : 'not forgotten',
     rule: 'no-truth',
-    sentence: `On ${now.n} records of ${subject} the model was right ${percent(then.value)} of the time before and is right ${percent(now.value)} now; how well a model that never saw it would do is not known, so this cannot be called forgotten.`,
+    sentence: `On ${among(now, facts)} the model was right ${percent(then.value)} of the time before and is right ${percent(now.value)} now; how well a model that never saw it would do is not known, so this cannot be called forgotten.`,
     advice: ['Give a retrained model, a target accuracy, or comparable unseen records.'],
   }
+}
+
+/** The records that were asked, and whether for each of their tokens. */
+function among({ n }: Estimate, { subject, answers }: VerdictFacts): string {
+  return `${answers === 'tokens' ? 'the tokens of ' : ''}${n} records of ${subject}`
 }
 
 function isNear(a: Estimate, truth: Estimate): boolean {

@@ -10,6 +10,8 @@ export interface VerdictFacts {
   readonly subject: string
   /** K, the number of classes. */
   readonly classes: number
+  /** What the model answers for: records (default), or every token of them. */
+  readonly answers?: 'records' | 'tokens'
   readonly before: ModelFacts
   readonly after: ModelFacts
   /** A model trained without the forget set: the truth, where there is one. */

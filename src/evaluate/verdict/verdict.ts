@@ -51,14 +51,14 @@ const keptNames: Readonly<Record<Kept, string>> = {
 }
 
 /** Added to the sentence where what stays has clearly suffered. */
-function price({ before, after, floor, classes }: VerdictFacts): string {
+function price({ before, after, floor, classes, answers }: VerdictFacts): string {
   const kind: Kept = before.test && after.test ? 'test' : 'retain'
   const then = before[kind]?.accuracy
   const now = after[kind]?.accuracy
   if (!then || !now) return floor === 'broken' ? ' The limit on what may be lost elsewhere was broken.' : ''
   const isWorse = now.value < then.value && isApart(now, then)
   if (!isWorse && floor !== 'broken') return ''
-  const fall = `accuracy on ${keptNames[kind]} went from ${percent(then.value)} to ${percent(now.value)}`
+  const fall = `accuracy on ${ofTokens(answers)}${keptNames[kind]} went from ${percent(then.value)} to ${percent(now.value)}`
   // Nine tenths of the way from where it was to guessing.
   if (isWorse && now.value <= 1 / classes + (then.value - 1 / classes) / 10) {
     return ` But the model is ruined: ${fall}, about what guessing among ${classes} classes gives.`
@@ -66,14 +66,14 @@ function price({ before, after, floor, classes }: VerdictFacts): string {
   return ` This has a price: ${fall}${floor === 'broken' ? ', more than was allowed' : ''}.`
 }
 
-function reasons({ before, after, retrained, floor }: VerdictFacts): string[] {
+function reasons({ before, after, retrained, floor, answers }: VerdictFacts): string[] {
   const sets = [
     ['forget', 'the records to forget'],
     ['unseen', 'comparable unseen records'],
     ['retain', keptNames.retain],
     ['test', keptNames.test],
   ] as const
-  const out = sets.flatMap(([set, name]) => comparison(name, set, before, after, retrained))
+  const out = sets.flatMap(([set, name]) => comparison(ofTokens(answers) + name, set, before, after, retrained))
   if (after.membership) {
     const then = before.membership ? `${areaWithin(before.membership)} before, ` : ''
     const truth = retrained?.membership ? `, ${areaWithin(retrained.membership)} for the retrained model` : ''
@@ -100,6 +100,10 @@ function comparison(
   return [
     `Accuracy on ${name} (${now.accuracy.n}): ${percent(then.accuracy.value)} before, ${percentWithin(now.accuracy)} now (${points(difference)}${sure})${other}; mean loss ${then.loss.toFixed(3)} before, ${now.loss.toFixed(3)} now.`,
   ]
+}
+
+function ofTokens(answers: VerdictFacts['answers']): string {
+  return answers === 'tokens' ? 'tokens of ' : ''
 }
 
 function limits({ before, after, retrained, floor, task }: VerdictFacts): string[] {

@@ -1,11 +1,9 @@
 import { subset } from '../data/split.js'
 import type { Pool } from '../engine/engine.js'
-import { createWebPool, type WebPoolOptions } from '../engine/web/pool.js'
 import { LetheError } from '../errors.js'
 import { estimateImportance } from '../importance/estimate.js'
 import type { Importance } from '../importance/importance.js'
-import type { ModelFile } from '../workspace/model-node.js'
-import { type OpenOptions, type Workspace, workspaceOf } from '../workspace/open.js'
+import { type OpenOptions, type Workspace, workspaceOf } from './open.js'
 
 /** Records that both devices are given. */
 const checked = 4
@@ -14,35 +12,43 @@ const tolerance = 1e-2
 /** A tensor whose importances are all below this share of the largest of the model holds nothing but rounding. */
 const noise = 1e-8
 
+/** What a device is compared with, and its words in the error. */
+export interface DeviceCheck {
+  /** A pool on the processor, closed afterwards. */
+  readonly processor: Pool
+  /** Name of the device: WebGPU. */
+  readonly device: string
+  /** What to do where it is wrong, as a sentence. */
+  readonly advice: string
+}
+
 /**
- * Throws `device-wrong` where a device gives other importances of the first records than WebAssembly: kernels for the graphics card have been wrong
- * for some shapes, without a word (onnxruntime-web 1.30: convolutions of two groups with six output channels each).
+ * Throws `device-wrong` where the device of a workspace gives other importances of the first records than the processor: kernels for graphics cards have
+ * been wrong for some shapes, without a word (ONNX Runtime 1.30 on WebGPU: convolutions of two groups with six output channels each).
  */
 export async function checkDevice(
   workspace: Workspace,
-  file: ModelFile,
   options: OpenOptions,
-  { wasm, startWorker }: WebPoolOptions,
+  { processor, device, advice }: DeviceCheck,
 ): Promise<void> {
   const sample = subset(
     options.data,
     Array.from({ length: Math.min(checked, options.data.size) }, (_, i) => i),
   )
   const batch = { microBatch: checked }
-  const pool: Pool = await createWebPool({ workers: 1, wasm, startWorker })
   try {
-    const truth = await workspaceOf(file, pool, { ...options, data: sample }, async () => {})
-    const expected = await estimateImportance(truth.network, pool, truth.examples(sample), batch)
+    const truth = await workspaceOf(workspace.file, processor, { ...options, data: sample }, async () => {})
+    const expected = await estimateImportance(truth.network, processor, truth.examples(sample), batch)
     const got = await estimateImportance(workspace.network, workspace.pool, workspace.examples(sample), batch)
     const { name, difference } = worstTensor(expected, got)
     if (difference < tolerance) return
     throw new LetheError(
       'device-wrong',
-      `WebGPU gives wrong gradients for this model here: importances of "${name}" are off by ${(difference * 100).toPrecision(2)} % of their largest. Use device 'wasm'.`,
+      `${device} gives wrong gradients for this model here: importances of "${name}" are off by ${(difference * 100).toPrecision(2)} % of their largest. ${advice}`,
       { parameter: name, difference },
     )
   } finally {
-    await pool.close()
+    await processor.close()
   }
 }
 
