@@ -1,6 +1,8 @@
 import { LetheError } from '../errors.js'
+import type { Memory } from '../tensor/memory.js'
 import {
   allocate,
+  allocateIn,
   type DataType,
   isFloat,
   numberAt,
@@ -30,7 +32,7 @@ export interface BatchInput {
 const readAtOnce = 32
 
 /**
- * Inputs of the given records, stacked in the given order: [N, ...dims] by input name, in memory of their own.
+ * Inputs of the given records, stacked in the given order: [N, ...dims] by input name, in memory of their own (from `memory`, where that is given).
  *
  * Pictures go through the preprocessing; tensors are used as they are (a float as another float type, an integer as a
  * wider or narrower one that holds it, never one as the other).
@@ -42,6 +44,7 @@ export async function makeBatch(
   indices: ArrayLike<number>,
   inputs: readonly BatchInput[],
   spec: Preprocessing = {},
+  memory?: Memory,
 ): Promise<Record<string, Tensor>> {
   const stacks = new Map<string, Stack>()
   for (let start = 0; start < indices.length; start += readAtOnce) {
@@ -51,7 +54,7 @@ export async function makeBatch(
       const id = dataset.id(rows[k]!)
       for (const input of inputs) {
         const value = tensorFor(example, input, inputs, spec, id)
-        const stack = stacks.get(input.name) ?? newStack(input, value.dims, indices.length)
+        const stack = stacks.get(input.name) ?? newStack(input, value.dims, indices.length, memory)
         stacks.set(input.name, stack)
         put(stack, start + k, value, id)
       }
@@ -68,9 +71,11 @@ interface Stack {
   readonly rowDims: readonly number[]
 }
 
-function newStack(input: BatchInput, rowDims: readonly number[], count: number): Stack {
+function newStack(input: BatchInput, rowDims: readonly number[], count: number, memory?: Memory): Stack {
+  const { dtype } = input
   const dims = [count, ...rowDims.map((d) => Math.max(d, 0))]
-  return { input, rowDims, tensor: { dtype: input.dtype, dims, data: allocate(input.dtype, sizeOf(dims)) } }
+  const data = memory ? allocateIn(dtype, sizeOf(dims), memory) : allocate(dtype, sizeOf(dims))
+  return { input, rowDims, tensor: { dtype, dims, data } }
 }
 
 function tensorFor(

@@ -40,6 +40,8 @@ export interface Chunk {
   readonly sums: readonly Sum[]
   /** Outputs returned for every run. */
   readonly keep: readonly string[] | 'all'
+  /** Memory that the worker may use for its sums; handed over. */
+  readonly memory?: readonly ArrayBuffer[]
 }
 
 export interface ChunkResult {
@@ -47,6 +49,8 @@ export interface ChunkResult {
   readonly sums: Readonly<Record<string, Float64Array>>
   /** Kept outputs, one entry a run. */
   readonly kept: readonly Readonly<Record<string, Tensor>>[]
+  /** The memory of the feeds, given back. */
+  readonly memory: readonly ArrayBuffer[]
 }
 
 /** A session in every worker of a pool. Feeds are handed over: their buffers are empty afterwards. */

@@ -95,7 +95,8 @@ export function poolOf(lanes: readonly Lane[], engine: Pool['engine']): Pool {
       return {
         run(chunk: Chunk) {
           const lane = lanes.reduce((best, l) => (l.load() < best.load() ? l : best))
-          return lane.ask({ kind: 'run', session, chunk }, buffersOf(chunk.runs)) as Promise<ChunkResult>
+          const buffers = [...buffersOf(chunk.runs), ...(chunk.memory ?? [])]
+          return lane.ask({ kind: 'run', session, chunk }, buffers) as Promise<ChunkResult>
         },
         async hold(feeds: Tensors) {
           await asked({ kind: 'hold', session, feeds })

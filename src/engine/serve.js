@@ -146,6 +146,7 @@ async function runChunk(e, chunk, toFeeds) {
   const kept = []
   const keep = chunk.keep === 'all' ? e.session.outputNames : chunk.keep
   const wanted = [...new Set([...chunk.sums.map((s) => s.output), ...keep])]
+  const memory = spare(chunk.memory ?? [])
   for (const feeds of chunk.runs) {
     const fetches = Object.fromEntries(wanted.map((name) => [name, e.outputs?.[name] ?? null]))
     const out = await e.session.run({ ...e.held, ...toFeeds(feeds) }, fetches)
@@ -154,7 +155,7 @@ async function runChunk(e, chunk, toFeeds) {
         if (!keep.includes(output)) e.outputs[output] = /** @type {OrtTensor} */ (out[output])
     for (const { output, form } of chunk.sums) {
       const data = /** @type {Float32Array} */ (out[output]?.data)
-      sums[output] ??= new Float64Array(data.length)
+      sums[output] ??= new Float64Array(memory(8 * data.length)).fill(0)
       addTo(/** @type {Float64Array} */ (sums[output]), data, form === 'add-squares')
     }
     kept.push(Object.fromEntries(keep.map((name) => [name, fromOrt(/** @type {OrtTensor} */ (out[name]))])))
@@ -163,13 +164,33 @@ async function runChunk(e, chunk, toFeeds) {
     const sum = sums[output]
     if (form === 'square' && sum) for (let i = 0; i < sum.length; i++) sum[i] = /** @type {number} */ (sum[i]) ** 2
   }
-  return { sums, kept }
+  return { sums, kept, memory: memoryOf(chunk.runs) }
+}
+
+/**
+ * Gives memory of a number of bytes: of what there is, else new.
+ * @param {readonly ArrayBuffer[]} buffers
+ * @returns {(bytes: number) => ArrayBuffer}
+ */
+function spare(buffers) {
+  const left = [...buffers]
+  return (bytes) => {
+    const at = left.findIndex((buffer) => buffer.byteLength === bytes)
+    return (at < 0 ? undefined : left.splice(at, 1)[0]) ?? new ArrayBuffer(bytes)
+  }
+}
+
+/** Buffers of feeds, each once. @param {Chunk['runs']} runs @returns {ArrayBuffer[]} */
+function memoryOf(runs) {
+  const all = runs.flatMap((feeds) => Object.values(feeds).map((t) => t.data.buffer))
+  return /** @type {ArrayBuffer[]} */ ([...new Set(all)])
 }
 
 /** Buffers of the result of a chunk, each once. @param {unknown} value @returns {ArrayBuffer[]} */
 function buffersOf(value) {
-  const { sums, kept } = /** @type {import('./engine.js').ChunkResult} */ (value)
+  const { sums, kept, memory } = /** @type {import('./engine.js').ChunkResult} */ (value)
   const all = [
+    ...memory,
     ...Object.values(sums).map((s) => s.buffer),
     ...kept.flatMap((k) => Object.values(k).map((t) => t.data.buffer)),
   ]

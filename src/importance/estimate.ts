@@ -8,6 +8,7 @@ import { checkExamples, checkTokens, type Examples, labelledOf } from '../networ
 import { microBatchOf } from '../network/micro-batch.js'
 import type { Network } from '../network/network.js'
 import { writeGraph } from '../onnx/model.js'
+import { createMemory, type Memory } from '../tensor/memory.js'
 import type { Estimator, EstimatorSettings, WorkUnit } from './estimators/estimator.js'
 import { findEstimator } from './estimators/index.js'
 import type { Importance } from './importance.js'
@@ -53,10 +54,12 @@ export async function estimateImportance(
   let done = plan.slice(0, state.next).reduce((n, u) => n + u.rows.length, 0)
   options.onProgress?.({ done, total: examples.size })
   try {
+    const memory = createMemory()
+    const spent: ArrayBuffer[] = []
     const work = (unit: WorkUnit): Promise<UnitResult> =>
-      runUnit(unit, program, session, examples, estimator.squares, oneByOne)
+      runUnit(unit, { program, session, examples, memory, spent, squares: estimator.squares, oneByOne })
     for await (const result of inOrder(plan.slice(state.next), work, pool.workers * 2, options.signal)) {
-      addUnit(state, result, estimator.squares === 'runs')
+      spent.push(...addUnit(state, result, estimator.squares === 'runs'))
       done += result.unit.rows.length
       options.onProgress?.({ done, total: examples.size })
       if (options.checkpoint && now() - saved > (options.checkpointEveryMs ?? 10_000)) {
@@ -119,19 +122,27 @@ interface UnitResult {
   readonly lossSum: number
 }
 
+/** What the units of an estimate have in common. */
+interface UnitWork {
+  readonly program: GradientProgram
+  readonly session: PooledSession
+  readonly examples: Examples
+  readonly memory: Memory
+  /** Memory of sums that were added and are not needed any more. */
+  readonly spent: ArrayBuffer[]
+  readonly squares: Estimator['squares']
+  readonly oneByOne: boolean
+}
+
 async function runUnit(
   unit: WorkUnit,
-  program: GradientProgram,
-  session: PooledSession,
-  examples: Examples,
-  squares: Estimator['squares'],
-  oneByOne: boolean,
+  { program, session, examples, memory, spent, squares, oneByOne }: UnitWork,
 ): Promise<UnitResult> {
   const size = oneByOne ? 1 : program.batch
   const runs: Tensors[] = []
   for (let start = 0; start < unit.rows.length; start += size) {
     const weight = typeof unit.weight === 'number' ? unit.weight : unit.weight.slice(start, start + size)
-    runs.push(await feedsOf(program, examples, unit.rows.slice(start, start + size), weight))
+    runs.push(await feedsOf(program, examples, unit.rows.slice(start, start + size), weight, memory))
   }
   const names = [...program.outputs]
   const form = { examples: oneByOne ? 'add-squares' : 'add', runs: 'add-squares', units: 'square' } as const
@@ -139,8 +150,10 @@ async function runUnit(
     runs,
     keep: [program.losses],
     sums: names.map(([, output]) => ({ output, form: form[squares] })),
+    memory: spent.splice(0),
   }
-  const { sums, kept } = await session.run(chunk)
+  const { sums, kept, memory: used } = await session.run(chunk)
+  memory.give(used)
   let lossSum = 0
   kept.forEach((run, r) => {
     const losses = run[program.losses]!.data as Float32Array
@@ -164,6 +177,7 @@ export async function feedsOf(
   examples: Examples,
   rows: readonly number[],
   weight: number | readonly number[],
+  memory?: Memory,
 ): Promise<Record<string, Tensors[string]>> {
   const { batch, classes } = program
   const weightAt = (i: number): number => (typeof weight === 'number' ? weight : weight[i]!)
@@ -173,7 +187,7 @@ export async function feedsOf(
   if (program.tokens) return { ...(await tokenFeeds(program, program.tokens, examples, full)), ...weighed }
   const targets = new Float32Array(batch * classes)
   for (const [i, row] of full.entries()) targets[i * classes + examples.labels[row]!] = 1
-  const inputs = await examples.load(full)
+  const inputs = await examples.load(full, memory)
   return { ...inputs, [program.targets]: { dtype: 'float32', dims: [batch, classes], data: targets }, ...weighed }
 }
 
@@ -215,15 +229,22 @@ function checkSums(sums: Readonly<Record<string, Float64Array>>, unit: WorkUnit,
   }
 }
 
-function addUnit(state: PartialSums, { sums, lossSum }: UnitResult, keepsSpread: boolean): void {
+/** Adds a unit; returns the memory of its sums, where that is not that of the state now. */
+function addUnit(state: PartialSums, { sums, lossSum }: UnitResult, keepsSpread: boolean): ArrayBuffer[] {
+  const spent: ArrayBuffer[] = []
   for (const [name, part] of Object.entries(sums)) {
     if (keepsSpread) addSquares(state.spread, name, part)
     const sum = state.sums.get(name)
-    if (!sum) state.sums.set(name, part)
-    else for (let i = 0; i < sum.length; i++) sum[i]! += part[i]!
+    if (!sum) {
+      state.sums.set(name, part)
+      continue
+    }
+    for (let i = 0; i < sum.length; i++) sum[i]! += part[i]!
+    if (part.buffer instanceof ArrayBuffer) spent.push(part.buffer)
   }
   state.lossSum += lossSum
   state.next++
+  return spent
 }
 
 function addSquares(spread: Map<string, Float64Array>, name: string, part: Float64Array): void {

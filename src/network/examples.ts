@@ -2,6 +2,7 @@ import type { Tensors } from '../engine/engine.js'
 import { LetheError } from '../errors.js'
 import { isTokenLoss } from '../fisher/loss.js'
 import { ignoredLabel } from '../fisher/token-answers.js'
+import type { Memory } from '../tensor/memory.js'
 import type { Network } from './network.js'
 
 /** Inputs of some rows, and the label of each of their tokens. */
@@ -19,8 +20,8 @@ export interface Examples {
   id(row: number): string
   /** Members of what belongs together within a label (a person): groups of `grouped` are then formed within it. */
   group?(row: number): string
-  /** Inputs of the given rows, stacked: [rows.length, ...shape] by input name. The caller owns the buffers. */
-  load(rows: readonly number[]): Promise<Record<string, Tensors[string]>>
+  /** Inputs of the given rows, stacked: [rows.length, ...shape] by input name. The caller owns the buffers, which may be taken from `memory`. */
+  load(rows: readonly number[], memory?: Memory): Promise<Record<string, Tensors[string]>>
   /**
    * The same with the labels of tokens, for losses by tokens: of next-token prediction those of the *next* position, −100 at the
    * last. Throws `data-format` for a record without any.
@@ -36,7 +37,7 @@ export function pick(examples: Examples, rows: ArrayLike<number>): Examples {
     labels: Int32Array.from(rows, (row) => examples.labels[row]!),
     id: (row) => examples.id(at(row)),
     ...(examples.group && { group: (row: number) => examples.group?.(at(row)) ?? '' }),
-    load: (batch) => examples.load(batch.map(at)),
+    load: (batch, memory) => examples.load(batch.map(at), memory),
     ...(examples.loadLabelled && { loadLabelled: (batch: readonly number[]) => labelledOf(examples, batch.map(at)) }),
   }
 }

@@ -5,6 +5,7 @@ import { isTokenLoss } from '../fisher/loss.js'
 import { forwardProgram } from '../fisher/program.js'
 import { collectAnswers, type TokenAnswers } from '../fisher/token-answers.js'
 import { writeGraph } from '../onnx/model.js'
+import { createMemory, type Memory } from '../tensor/memory.js'
 import type { Tensor } from '../tensor/tensor.js'
 import { checkTokens, type Examples, labelledOf } from './examples.js'
 import { microBatchOf } from './micro-batch.js'
@@ -73,14 +74,19 @@ interface Run {
 }
 
 /** Scores batch by batch, in order, with what `load` wants kept beside them. */
-async function* batches<T>(run: Run, load: (rows: readonly number[]) => Promise<{ feeds: Tensors; kept: T }>) {
+async function* batches<T>(
+  run: Run,
+  load: (rows: readonly number[], memory: Memory) => Promise<{ feeds: Tensors; kept: T }>,
+) {
   const { network, session, examples, batch, pool, work } = run
   const starts = Array.from({ length: Math.ceil(examples.size / batch) }, (_, i) => i * batch)
+  const memory = createMemory()
   const one = async (start: number) => {
     const count = Math.min(batch, examples.size - start)
-    const { feeds, kept } = await load(padded(start, count, batch))
+    const { feeds, kept } = await load(padded(start, count, batch), memory)
     const output = network.loss.logits
     const result = await session.run({ runs: [feeds], sums: [], keep: [output] })
+    memory.give(result.memory)
     return { start, count, scores: result.kept[0]![output]!.data as Float32Array, kept }
   }
   for await (const done of inOrder(starts, one, pool.workers * 2, work.signal)) {
@@ -93,7 +99,10 @@ async function runScores(run: Run): Promise<Scores> {
   const { examples, network } = run
   const K = network.classes
   const logits = new Float32Array(examples.size * K)
-  const load = async (rows: readonly number[]) => ({ feeds: await examples.load(rows), kept: undefined })
+  const load = async (rows: readonly number[], memory: Memory) => ({
+    feeds: await examples.load(rows, memory),
+    kept: undefined,
+  })
   for await (const { start, count, scores } of batches(run, load)) {
     logits.set(scores.subarray(0, count * K), start * K)
     for (let i = 0; i < count; i++) {

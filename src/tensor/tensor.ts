@@ -1,4 +1,5 @@
 import { LetheError } from '../errors.js'
+import type { Memory } from './memory.js'
 
 /** Typed array behind each element type; `float16` and `bfloat16` hold their bit patterns, `bool` holds 0 or 1. */
 export interface ArrayOf {
@@ -70,6 +71,12 @@ export function tensor<T extends DataType>(dtype: T, dims: readonly number[], da
 /** New zero-filled array of an element type. */
 export function allocate<T extends DataType>(dtype: T, length: number): ArrayOf[T] {
   return new constructors[dtype](length) as ArrayOf[T]
+}
+
+/** Array of an element type in memory that was used before, with what stands there. */
+export function allocateIn<T extends DataType>(dtype: T, length: number, memory: Memory): ArrayOf[T] {
+  const make = constructors[dtype]
+  return new make(memory.take(length * make.BYTES_PER_ELEMENT)) as ArrayOf[T]
 }
 
 /**

@@ -31,7 +31,7 @@ export function examplesOf(
     labels: Int32Array.from({ length: dataset.size }, (_, i) => dataset.label(i)),
     id: (row) => dataset.id(row),
     ...(groupBy !== undefined && { group: (row: number) => dataset.attribute(groupBy, row) }),
-    load: (rows) => makeBatch(dataset, rows, inputs, preprocessing),
+    load: (rows, memory) => makeBatch(dataset, rows, inputs, preprocessing, memory),
     ...(isTokenLoss(loss) && {
       async loadLabelled(rows: readonly number[]) {
         const held = await read(dataset, rows)

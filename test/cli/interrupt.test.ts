@@ -18,7 +18,7 @@ function interrupted(args: readonly string[]): Promise<Ended> {
 }
 
 it('Ctrl-C on importance keeps a checkpoint, and the same command ends with the bytes of a run left alone', async () => {
-  // 235 units of 512 examples, nearly all of them still to do when the first one is told.
+  // 938 units of 128 examples, nearly all of them still to do when the first one is told.
   writeFileSync(join(folder, 'mlp.onnx'), writeGraph(mlpGraph()))
   writeNpz(join(folder, 'data.npz'), clusters(120_000, 4, 1))
   const args = (out: string): string[] => ['importance', '-m', 'mlp.onnx', '-d', 'data.npz', '-o', out]
@@ -44,7 +44,7 @@ it('Ctrl-C on importance keeps a checkpoint, and the same command ends with the 
 
   const resumed = await lethe(folder, args('stopped'))
   expect(resumed.code).toBe(0)
-  expect(resumed.stderr).toContain(`\nimportance  ${(next * 512).toLocaleString('en-US')} / 120,000 examples\n`)
+  expect(resumed.stderr).toContain(`\nimportance  ${(next * 128).toLocaleString('en-US')} / 120,000 examples\n`)
   expect(existsSync(join(folder, 'stopped.part'))).toBe(false)
 
   await good(folder, args('alone'))

@@ -101,6 +101,24 @@ export const laws: readonly Law[] = [
     },
   },
   {
+    title: 'sums in memory that is handed over, whatever stood in it, and gives that of the feeds back',
+    expected: { sums: true, isSameMemory: true, back: [[24], [24]], isEmpty: true },
+    async run(pool) {
+      const session = await pool.createSession(model)
+      const sums = [{ output: 'logits', form: 'add' as const }]
+      const plain = await session.run({ runs: two(), sums, keep: [] })
+      const used = Float64Array.of(1, 2, Number.NaN, 4)
+      const again = await session.run({ runs: two(), sums, keep: [], memory: [new ArrayBuffer(8), used.buffer] })
+      await session.release()
+      return {
+        sums: plain.sums.logits!.join() === again.sums.logits!.join(),
+        isSameMemory: again.sums.logits!.byteLength === 32,
+        back: again.memory.map((buffer) => [buffer.byteLength]),
+        isEmpty: used.length === 0,
+      }
+    },
+  },
+  {
     title: 'answers many chunks at once, each with its own',
     expected: true,
     async run(pool) {

@@ -1,11 +1,11 @@
 import type { Estimator } from './estimator.js'
 
 /**
- * Examples a unit: 512 at most, and few enough that a small set keeps several workers busy. It depends on the number of
+ * Examples a unit: 128 at most, as they all lie in memory at once, and few enough that a small set keeps several workers busy. It depends on the number of
  * examples alone; partial sums are added unit by unit, so it is part of what makes runs repeat to the byte.
  */
 export function unitSize(count: number): number {
-  const [step, most, shares] = [16, 512, 8]
+  const [step, most, shares] = [16, 128, 8]
   return Math.min(most, Math.max(1, Math.ceil(count / shares / step)) * step)
 }
 
