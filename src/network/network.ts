@@ -5,6 +5,7 @@ import { gradientProgram, scores, trainable } from '../fisher/program.js'
 import type { Graph } from '../graph/graph.js'
 import type { Untied } from '../graph/untie.js'
 import { lower } from '../lower/lower.js'
+import { unfold } from '../lower/unfold.js'
 import type { DataType, Tensor } from '../tensor/tensor.js'
 import { allocate, isFloat, sizeOf } from '../tensor/tensor.js'
 import { type StaticGraph, specialise, type Trace, trace } from '../trace/trace.js'
@@ -105,11 +106,12 @@ function withoutWeights(output: string): LetheError {
 }
 
 /** The graph with composite operators written out, however deep they lie in each other, and its trace. */
-async function lowered(plain: Graph, engine: Engine, sample: Tensors): Promise<{ graph: Graph; traced: Trace }> {
-  let graph = plain
+async function lowered(source: Graph, engine: Engine, sample: Tensors): Promise<{ graph: Graph; traced: Trace }> {
+  let graph = source
   while (true) {
     const traced = await trace(graph, engine, sample)
-    const next = await lower(traced, engine)
+    const plain = await lower(traced, engine)
+    const next = plain === graph ? unfold(traced) : plain
     if (next === graph) return { graph, traced }
     graph = next
   }
@@ -157,7 +159,10 @@ export function looseInputs(graph: Graph): InputSpec[] {
   }))
 }
 
-/** Three examples of numbers in [−1, 1) (zeros for integers), the same every time. */
+/**
+ * Three examples of numbers in [−1, 1), the same every time; integers are 0 or 1, which every table of tokens has rows for, the first of
+ * each example 1: no mask hides all.
+ */
 function randomSample(graph: Graph): Tensors {
   let state = 1
   const next = (): number => {
@@ -168,7 +173,12 @@ function randomSample(graph: Graph): Tensors {
   return Object.fromEntries(
     declaredInputs(graph).map(({ name, dtype, dims }) => {
       const data = allocate(dtype, batch * sizeOf(dims))
+      const size = sizeOf(dims)
       if (data instanceof Float32Array) for (let i = 0; i < data.length; i++) data[i] = next()
+      else if (data instanceof BigInt64Array)
+        for (let i = 0; i < data.length; i++) data[i] = i % size === 0 || next() > 0 ? 1n : 0n
+      else if (data instanceof Int32Array)
+        for (let i = 0; i < data.length; i++) data[i] = i % size === 0 || next() > 0 ? 1 : 0
       return [name, { dtype, dims: [batch, ...dims], data } as Tensor]
     }),
   )

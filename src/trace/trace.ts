@@ -21,6 +21,11 @@ export interface TracedValue {
   readonly offset: readonly number[]
   /** The only axis that grows counts the examples: example 0 was found at its places in every run. */
   readonly isSeparate: boolean
+  /**
+   * Set where the only axis that grows holds the examples between others, [P·B·Q]: example n at ((p·B + n)·Q + q). `inner` is Q,
+   * slope[axis] is P·Q. Looked for where the value meets parameters, and only where one Q alone fits.
+   */
+  readonly fold?: { readonly axis: number; readonly inner: number }
 }
 
 /** Shapes, batch axes and kinds of every value of a graph, observed by running it at two batch sizes. */
@@ -95,6 +100,7 @@ export async function trace(
         orders.map((order, run) => ({ order, output: seen[run]?.[name] })),
       )
     }
+  const meeting = meetingParameters(graph, kinds)
   const values = new Map<string, TracedValue>()
   const add = (name: string, a: Tensor, b: Tensor, kind: ValueKind): void => {
     const slope = a.dims.map((d, i) => (sizes.length === 1 ? 0 : b.dims[i]! - d))
@@ -109,7 +115,10 @@ export async function trace(
         { share: 1e-3, floor: 1e-5 },
       )
     const offset = a.dims.map((d, i) => d - slope[i]! * sizes[0]!)
-    values.set(name, { name, dtype: a.dtype, kind, slope, offset, isSeparate })
+    const isFolded =
+      meeting.has(name) && slope[axis]! > 1 && offset[axis] === 0 && slope.every((s, i) => i === axis || s === 0)
+    const inner = isFolded ? innerOf([a, b], axis, orders) : undefined
+    values.set(name, { name, dtype: a.dtype, kind, slope, offset, isSeparate, ...(inner && { fold: { axis, inner } }) })
   }
   for (const [name, t] of graph.initializers) add(name, t, t, kinds.get(name) ?? 'constant')
   for (const input of graph.inputs) {
@@ -141,6 +150,12 @@ function kindsOf(graph: Graph, grows: (name: string) => boolean): Map<string, Va
     for (const output of node.outputs) kinds.set(output, kind === 'shared' && grows(output) ? 'data' : kind)
   }
   return kinds
+}
+
+/** Inputs and outputs of the operators that take parameters, beside the parameters. */
+function meetingParameters(graph: Graph, kinds: ReadonlyMap<string, ValueKind>): Set<string> {
+  const nodes = graph.nodes.filter((node) => usesOf(node).some((name) => kinds.get(name) === 'shared'))
+  return new Set(nodes.flatMap((node) => [...usesOf(node), ...node.outputs]))
 }
 
 /** The batch size that every input's first axis is fixed to, if they are. */
@@ -216,6 +231,21 @@ function checkIndependence(name: string, runs: readonly Answered[]): void {
     'mixes-examples',
     `Output "${name}" of an example changes with the other examples of its batch (by ${spread(answers).toPrecision(2)}); export the model in inference mode (model.eval()).`,
   )
+}
+
+/** How many places lie behind each example on an axis of P·B·Q, where the two runs agree for one Q alone. */
+function innerOf(runs: readonly Tensor[], axis: number, orders: readonly (readonly number[])[]): number | undefined {
+  const slope = runs[0]!.dims[axis]! / orders[0]!.length
+  const fits = Array.from({ length: slope }, (_, i) => i + 1).filter((inner) => {
+    if (slope % inner !== 0) return false
+    const parts = runs.flatMap((t, run) => {
+      const [outside, inside] = [t.dims.slice(0, axis), t.dims.slice(axis + 1)]
+      const dims = [...outside, slope / inner, orders[run]!.length, inner, ...inside]
+      return partsOfFirst({ ...t, dims }, axis + 1, orders[run]!)
+    })
+    return agrees(parts, { share: 1e-3, floor: 1e-9 })
+  })
+  return fits.length === 1 ? fits[0] : undefined
 }
 
 /** What a value holds of example 0 along an axis, once for each of its places; nothing where the axis is not that long. */

@@ -202,11 +202,11 @@ const tolerance = 1e-5
 describe('importances are those of a loop over the examples, wherever the model puts its batch', () => {
   it.each([
     { where: 'in front', graph: plain, form: 'batch' },
-    { where: 'folded into the tokens', graph: folded, form: 'one' },
+    { where: 'folded into the tokens', graph: folded, form: 'batch' },
     { where: 'on the second axis', graph: sequenceFirst, form: 'batch' },
     { where: 'last, behind the features', graph: batchLast, form: 'batch' },
     { where: 'on an axis of its length that holds others', graph: scrambled, form: 'one' },
-    { where: 'twice on one axis', graph: doubled, form: 'one' },
+    { where: 'twice on one axis', graph: doubled, form: 'batch' },
     { where: 'behind the channels of batch norm', graph: normedSequence, form: 'one' },
     { where: 'fixed to one', graph: () => plain(1), form: 'one' },
     { where: 'fixed to three', graph: () => plain(3), form: 'one' },
@@ -256,7 +256,15 @@ describe('the batch axis of a value', () => {
 describe('shape computations', () => {
   it('become constants at a batch size, and their nodes go', async () => {
     const { graph, values } = await (await open(folded())).at(6)
-    expect(graph.nodes.map((n) => n.op)).toEqual(['Reshape', 'Gemm', 'Tanh', 'Reshape', 'ReduceMean', 'Gemm'])
+    expect(graph.nodes.map((n) => n.op)).toEqual([
+      'Reshape',
+      // The product with examples on an axis of their own.
+      ...['Reshape', 'MatMul', 'Add', 'Reshape'],
+      'Tanh',
+      'Reshape',
+      'ReduceMean',
+      'Gemm',
+    ])
     expect([...graph.initializers.get('unfolded')!.data]).toEqual([6n, 3n, 5n])
     expect(values.get('unfolded')!.kind).toBe('constant')
     // What only the shape computation had used goes too.
