@@ -14,7 +14,7 @@ const here = dirname(fileURLToPath(import.meta.url))
 const cache = resolve(here, '..', 'node_modules', '.cache', 'lethe', 'bench')
 
 /**
- * Examples a pass of Lethe, where a pass begins with making a session, and of PyTorch, whose loops begin at once; and the targets: shares of the mark (a third of the forward pass's rate) of exact importances and of batch
+ * Examples a pass of Lethe and of PyTorch; and the targets: shares of the mark (a third of the forward pass's rate) of exact importances and of batch
  * gradients, and ratios of exact importances to the fastest exact way in PyTorch and to the published loop.
  * @type {Record<string, { examples: number, few: number, exact: number, batch: number, peer: number, published?: number }>}
  */
@@ -154,6 +154,7 @@ function report(name, plan, flops, passes, begun) {
     ...rows,
     '',
     'The mark is a third of the forward rate: a backward pass costs two forward passes. The share of the peak counts one forward pass, or three for gradients.',
+    `Making the session of exact gradients takes ${median((timed[ways.exact] ?? []).map((pass) => pass.making)).toFixed(1)} s, once a command; it is not in the rates.`,
     '',
     verdict('exact, share of the mark', mark(ways.exact), plan.exact),
     verdict('grouped, share of the mark', mark(ways.grouped), plan.batch),

@@ -9,6 +9,7 @@ import { microBatchOf } from '../network/micro-batch.js'
 import type { Network } from '../network/network.js'
 import { writeGraph } from '../onnx/model.js'
 import { createMemory, type Memory } from '../tensor/memory.js'
+import { sizeOf } from '../tensor/tensor.js'
 import type { Estimator, EstimatorSettings, WorkUnit } from './estimators/estimator.js'
 import { findEstimator } from './estimators/index.js'
 import type { Importance } from './importance.js'
@@ -58,7 +59,12 @@ export async function estimateImportance(
     const spent: ArrayBuffer[] = []
     const work = (unit: WorkUnit): Promise<UnitResult> =>
       runUnit(unit, { program, session, examples, memory, spent, squares: estimator.squares, oneByOne })
-    for await (const result of inOrder(plan.slice(state.next), work, pool.workers * 2, options.signal)) {
+    for await (const result of inOrder(
+      plan.slice(state.next),
+      work,
+      unitsInFlight(network, wanted, pool),
+      options.signal,
+    )) {
       spent.push(...addUnit(state, result, estimator.squares === 'runs'))
       done += result.unit.rows.length
       options.onProgress?.({ done, total: examples.size })
@@ -88,6 +94,14 @@ export async function estimateImportance(
     lossSum: state.lossSum,
     ...(relativeError !== undefined && { relativeError }),
   }
+}
+
+/** Sums of a unit beyond this many bytes are held once a worker, and not twice: filling the wait between two units would cost gigabytes. */
+const largeSums = 2 ** 28
+
+function unitsInFlight({ parameters }: Network, wanted: ReadonlySet<string>, pool: Pool): number {
+  const bytes = parameters.reduce((n, p) => n + (wanted.has(p.name) ? 8 * sizeOf(p.dims) : 0), 0)
+  return bytes > largeSums ? pool.workers : pool.workers * 2
 }
 
 /**
