@@ -11,7 +11,7 @@ import type { EstimatorSettings } from './importance/estimators/estimator.js'
 import { readStore, type Store, writeStore } from './importance/store.js'
 import type { Plan, StrengthChoice } from './unlearn/forget.js'
 import type { Judgement } from './workspace/judge.js'
-import { makeStore } from './workspace/make-store.js'
+import { type ExampleCount, makeStore } from './workspace/make-store.js'
 import { saveModel } from './workspace/model-node.js'
 import { judgeRequest, planRequest } from './workspace/request.js'
 import { openWorkspace } from './workspace/workspace-node.js'
@@ -48,7 +48,7 @@ export interface Forgotten {
 /** A model opened with its data. Close it, or the process stays alive. */
 export interface Lethe {
   /** Importances of all training data (`exact` unless settings say otherwise), to be kept and used for every request. */
-  importance(options?: WorkOptions & { settings?: EstimatorSettings }): Promise<Store>
+  importance(options?: WorkOptions & { settings?: EstimatorSettings; examples?: ExampleCount }): Promise<Store>
   saveStore(store: Store, path: string): Promise<void>
   loadStore(path: string): Promise<Store>
   /** What forgetting would do, without doing it. `forget` as on the command line: `class=3`, `person=p07`, `random=100`. */

@@ -16,7 +16,7 @@ import type { Network } from '../network/network.js'
 import type { Plan, StrengthChoice } from '../unlearn/forget.js'
 import { checkDevice } from '../workspace/check-device.js'
 import { type Judgement, outputsOf } from '../workspace/judge.js'
-import { makeStore } from '../workspace/make-store.js'
+import { type ExampleCount, makeStore } from '../workspace/make-store.js'
 import { modelBytes } from '../workspace/model-bytes.js'
 import type { ModelFile } from '../workspace/model-node.js'
 import { type Workspace, workspaceOf } from '../workspace/open.js'
@@ -84,7 +84,7 @@ export interface WebLethe {
   readonly network: Network
   readonly pool: Pool
   /** Importances of all training data (`exact` unless settings say otherwise); `writeStore` makes bytes of them to keep. */
-  importance(options?: WorkOptions & { settings?: EstimatorSettings }): Promise<Store>
+  importance(options?: WorkOptions & { settings?: EstimatorSettings; examples?: ExampleCount }): Promise<Store>
   /** What forgetting would do, without doing it. */
   plan(store: Store, forget: Forget, options?: WebRequestOptions): Promise<Plan>
   /** Plans, and judges the model before and after. */

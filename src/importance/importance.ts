@@ -19,6 +19,28 @@ export interface Importance {
   readonly lossSum: number
   /** Median over all weights of the standard error of S as a share of it; absent where S is exact for its quantity. */
   readonly relativeError?: number
+  /** The data that the examples are a sample of; absent where they are all of it. */
+  readonly population?: Population
+}
+
+/** Data that only a stratified sample was taken of. */
+export interface Population {
+  /** Number of examples |D|. */
+  readonly count: number
+  /** Examples of each class in all of the data, [K]; empty under a loss by tokens. */
+  readonly classCounts: readonly number[]
+  /** How stable the decision was, sample by sample, where the size was found. */
+  readonly stages?: readonly Stage[]
+}
+
+/** Agreement of two halves of a sample, for several labels taken as the forget set: the least over the labels. */
+export interface Stage {
+  /** Examples in the sample. */
+  readonly count: number
+  /** Share of the weights that both halves select, or neither does. */
+  readonly selection: number
+  /** Share of probe records that both dampened models answer alike; absent where the selection already differs. */
+  readonly answers?: number
 }
 
 /** I of one parameter: S / units. */

@@ -4,7 +4,7 @@ import { readSafetensors, writeSafetensors } from '../safetensors/safetensors.js
 import type { Tensor } from '../tensor/tensor.js'
 import type { EstimatorSettings } from './estimators/estimator.js'
 import { findEstimator } from './estimators/index.js'
-import type { Importance } from './importance.js'
+import type { Importance, Population, Stage } from './importance.js'
 
 /** What a store says of its making, beside the sums. Everything a later request must fit. */
 export interface StoreFacts {
@@ -24,19 +24,23 @@ export interface Store {
   readonly facts: StoreFacts
   /** 64-bit hashes of the ids, ascending: shows whether a record is part of the store without keeping its id. */
   readonly ids: BigUint64Array
+  /** The same of all data, where the store was made from a sample of it. */
+  readonly population?: BigUint64Array
 }
 
 const formatVersion = '1'
 /** No initializer of a model can have this name: the tensor of id hashes is told apart from the sums by it. */
 const idsName = 'lethe:ids'
+const populationName = 'lethe:population'
 
 /** Bytes of a store: safetensors with one F64 tensor a parameter (the sum S), the id hashes, and the facts as metadata. */
-export function writeStore({ importance, facts, ids }: Store): Uint8Array {
+export function writeStore({ importance, facts, ids, population }: Store): Uint8Array {
   const tensors = new Map<string, Tensor>()
   for (const [name, data] of importance.sums) {
     tensors.set(name, { dtype: 'float64', dims: importance.dims.get(name) ?? [data.length], data })
   }
   tensors.set(idsName, { dtype: 'uint64', dims: [ids.length], data: ids })
+  if (population) tensors.set(populationName, { dtype: 'uint64', dims: [population.length], data: population })
   return writeSafetensors(tensors, {
     format: 'lethe-importance',
     version: formatVersion,
@@ -46,6 +50,7 @@ export function writeStore({ importance, facts, ids }: Store): Uint8Array {
     settings: JSON.stringify(importance.settings),
     lossSum: String(importance.lossSum),
     ...(importance.relativeError !== undefined && { relativeError: String(importance.relativeError) }),
+    ...(importance.population && { population: JSON.stringify(importance.population) }),
     facts: JSON.stringify(facts),
   })
 }
@@ -63,7 +68,7 @@ export function readStore(bytes: Uint8Array): Store {
   const sums = new Map<string, Float64Array>()
   const dims = new Map<string, readonly number[]>()
   for (const [name, t] of file.tensors) {
-    if (name === idsName || !(t.data instanceof Float64Array)) continue
+    if (name === idsName || name === populationName || !(t.data instanceof Float64Array)) continue
     sums.set(name, t.data)
     dims.set(name, t.dims)
   }
@@ -74,6 +79,8 @@ export function readStore(bytes: Uint8Array): Store {
   const [count, units, lossSum] = [metadata.count, metadata.units, metadata.lossSum].map(Number)
   if (![count, units, lossSum].every(Number.isFinite) || !isNumbers(classCounts)) throw damaged()
   findEstimator(settings.estimator)
+  const population = metadata.population === undefined ? undefined : populationOf(metadata.population, count!)
+  const known = file.tensors.get(populationName)?.data
   return {
     importance: {
       sums,
@@ -84,9 +91,11 @@ export function readStore(bytes: Uint8Array): Store {
       settings,
       lossSum: lossSum!,
       ...(metadata.relativeError !== undefined && { relativeError: Number(metadata.relativeError) }),
+      ...(population && { population }),
     },
     facts,
     ids: ids instanceof BigUint64Array ? ids : new BigUint64Array(),
+    ...(known instanceof BigUint64Array && { population: known }),
   }
 }
 
@@ -124,6 +133,25 @@ function record(text: string | undefined, keys: readonly string[]): Readonly<Rec
   return entries
 }
 
+/** What a sample was taken of. */
+function populationOf(text: string, sampled: number): Population {
+  const value = json(text)
+  if (typeof value !== 'object' || value === null || !('count' in value) || !('classCounts' in value)) throw damaged()
+  const { count, classCounts } = value
+  const stages = 'stages' in value ? value.stages : []
+  if (typeof count !== 'number' || !(count >= sampled) || !isNumbers(classCounts) || !Array.isArray(stages))
+    throw damaged()
+  return { count, classCounts, ...(stages.length > 0 && { stages: stages.map(stageOf) }) }
+}
+
+function stageOf(value: unknown): Stage {
+  if (typeof value !== 'object' || value === null || !('count' in value) || !('selection' in value)) throw damaged()
+  const { count, selection } = value
+  const answers = 'answers' in value ? value.answers : undefined
+  if (typeof count !== 'number' || typeof selection !== 'number') throw damaged()
+  return { count, selection, ...(typeof answers === 'number' && { answers }) }
+}
+
 function isNumbers(value: unknown): value is number[] {
   return Array.isArray(value) && value.every((v) => typeof v === 'number')
 }
@@ -135,9 +163,16 @@ export function hashIds(ids: Iterable<string>): BigUint64Array {
 
 /** Ids that the store was not made from; empty where the store keeps no hashes. */
 export function unseenIds(store: Store, ids: Iterable<string>): string[] {
-  if (store.ids.length === 0) return []
-  const known = new Set(store.ids)
+  const all = store.population ?? store.ids
+  if (all.length === 0) return []
+  const known = new Set(all)
   return [...ids].filter((id) => !known.has(idHash(id)))
+}
+
+/** Which of the ids are among the records that the sums were made from. */
+export function isSummed(store: Store): (id: string) => boolean {
+  const known = new Set(store.ids)
+  return (id) => known.has(idHash(id))
 }
 
 /** Throws `store-mismatch` where the store was made from another model, for another output, or under another loss. */

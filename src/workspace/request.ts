@@ -6,7 +6,8 @@ import { type Verdict, verdict } from '../evaluate/verdict/verdict.js'
 import { isTokenLoss, type LossName } from '../fisher/loss.js'
 import { estimateImportance } from '../importance/estimate.js'
 import type { Importance } from '../importance/importance.js'
-import { checkStore, type Store, unseenIds } from '../importance/store.js'
+import { wholeOf } from '../importance/sample.js'
+import { checkStore, isSummed, type Store, unseenIds } from '../importance/store.js'
 import { pick } from '../network/examples.js'
 import { chooseParameters, type ParameterChoice } from '../network/kinds.js'
 import { checkStrength, type Plan, planForgetting, type StrengthChoice } from '../unlearn/forget.js'
@@ -59,25 +60,36 @@ export async function planRequest(workspace: Workspace, options: ForgetOptions):
   checkStore(store, { digest: workspace.file.digest, output: network.loss.output, loss: network.loss.loss })
   // The data may be all of it or the forget records alone: that everything is selected is judged against the store.
   const rows = select(data, selectors, { seed, allowAll: true })
-  if (rows.length >= store.importance.count) {
+  const count = store.importance.population?.count ?? store.importance.count
+  if (rows.length >= count) {
     throw new LetheError(
       'forget-all',
-      `The forget set is all of the ${store.importance.count} records the store was made from; nothing would be left.`,
+      `The forget set is all of the ${count} records the store was made from; nothing would be left.`,
     )
   }
   const task = taskOf(selectors, network.loss.loss)
   const all = workspace.examples(data, store.importance.settings.groupBy)
   const forgetIds = Array.from(rows, (row) => data.id(row))
   refuseUnseen(store, forgetIds)
-  refuseVoid(options.strength, store.importance.count / rows.length)
+  refuseVoid(options.strength, count / rows.length)
   const chosen = chooseParameters(network, options.parameters ?? {})
   const known = only(store.importance, chosen)
-  const forget = await estimateImportance(network, pool, pick(all, rows), {
-    settings: store.importance.settings,
-    parameters: new Set(known.sums.keys()),
-    signal: options.signal,
-    onProgress: (p) => options.onProgress?.('importance of the forget set', p),
-  })
+  // Of a sample, what it has of the forget set is taken out again.
+  const isIn = known.population ? isSummed(store) : () => false
+  const sampled = rows.filter((row) => isIn(data.id(row)))
+  const estimate = (of: ArrayLike<number>, before: number): Promise<Importance> =>
+    estimateImportance(network, pool, pick(all, of), {
+      settings: store.importance.settings,
+      parameters: new Set(known.sums.keys()),
+      signal: options.signal,
+      onProgress: ({ done }) =>
+        options.onProgress?.('importance of the forget set', {
+          done: before + done,
+          total: rows.length + sampled.length,
+        }),
+    })
+  const forget = await estimate(rows, 0)
+  const inSample = sampled.length > 0 ? await estimate(sampled, rows.length) : undefined
   const sameKind = (d: Dataset | undefined): Int32Array | undefined =>
     d && task !== 'records' ? select(d, selectors, { seed, allowAll: true, allowNone: true }) : undefined
   const sets = requestSets({
@@ -89,7 +101,7 @@ export async function planRequest(workspace: Workspace, options: ForgetOptions):
     ...(probe && { probe: workspace.examples(probe), probeForgetRows: sameKind(probe) }),
   })
   const plan = await planForgetting(network, pool, {
-    all: known,
+    all: wholeOf(known, forget, inSample),
     forget,
     task,
     probes: sets.probes,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { LetheError } from '../../src/errors.js'
-import { hashIds, readStore, type Store, writeStore } from '../../src/importance/store.js'
+import { hashIds, isSummed, readStore, type Store, unseenIds, writeStore } from '../../src/importance/store.js'
 import { readSafetensors, writeSafetensors } from '../../src/safetensors/safetensors.js'
 
 const store: Store = {
@@ -18,7 +18,43 @@ const store: Store = {
   ids: hashIds(['a', 'b', 'c']),
 }
 
+/** A store of a sample of five records. */
+const sampled: Store = {
+  ...store,
+  importance: {
+    ...store.importance,
+    population: {
+      count: 5,
+      classCounts: [2, 3],
+      stages: [
+        { count: 2, selection: 0.9 },
+        { count: 3, selection: 1, answers: 0.99 },
+      ],
+    },
+  },
+  population: hashIds(['a', 'b', 'c', 'd', 'e']),
+}
+
 describe('an importance store', () => {
+  it('of a sample is read as it was written, and knows the records that it did not look at', () => {
+    const read = readStore(writeStore(sampled))
+    expect(read).toEqual(sampled)
+    expect(unseenIds(read, ['a', 'e', 'f'])).toEqual(['f'])
+    expect(['a', 'e'].map(isSummed(read))).toEqual([true, false])
+  })
+  it.each([
+    'null',
+    '{"count":2,"classCounts":[]}',
+    '{"count":"5","classCounts":[]}',
+    '{"count":5}',
+    '{"count":5,"classCounts":[1],"stages":[7]}',
+    '{"count":5,"classCounts":[1],"stages":{}}',
+  ])('of a sample of %s is refused', (population) => {
+    const { tensors, metadata } = readSafetensors(writeStore(sampled))
+    const bytes = writeSafetensors(tensors, { ...metadata, population })
+    expect(() => readStore(bytes)).toThrow(expect.objectContaining({ code: 'store-format' }))
+  })
+
   it('is read as it was written', () => {
     expect(readStore(writeStore(store))).toEqual(store)
   })

@@ -6,12 +6,14 @@ import { LetheError } from '../../errors.js'
 import { writeFileAtomic } from '../../files/atomic-node.js'
 import { openCheckpoint } from '../../files/checkpoint-node.js'
 import { sha256Hex } from '../../files/digest-node.js'
-import { estimateImportance, needsOneByOne } from '../../importance/estimate.js'
 import type { EstimatorSettings } from '../../importance/estimators/estimator.js'
 import { estimators, findEstimator } from '../../importance/estimators/index.js'
+import type { Stage } from '../../importance/importance.js'
 import { hashIds, writeStore } from '../../importance/store.js'
+import { needsOneByOne } from '../../importance/units.js'
 import type { Examples } from '../../network/examples.js'
 import { version } from '../../version.js'
+import { type ExampleCount, importanceOfSample } from '../../workspace/make-store.js'
 import type { Verb } from '../command.js'
 import { collect, dataOptions, fromOne, modelOptions, oneOf, required, wholeNumber } from '../options.js'
 import { checkOutput, listOf, type Options, openData, openModel, settingsOf } from '../session.js'
@@ -34,6 +36,10 @@ export const importance: Verb = {
         oneOf('data', 'label'),
       )
       .option('--seed <n>', 'seed of the random signs (sketch, default 1)', wholeNumber)
+      .option(
+        '--examples <n>',
+        'a sample stratified by label: a number, or auto for as many as the decision needs (default: all)',
+      )
       .option('--where <selector>', 'only these records: class=3, ATTRIBUTE=VALUE; repeat to unite', collect),
   async run(options, _, terminal) {
     const settings = await settingsOf(options)
@@ -41,6 +47,7 @@ export const importance: Verb = {
     await checkOutput(out, [settings.model, settings.data, settings.attributes])
     const chosen = estimatorOf(options)
     const estimator = findEstimator(chosen.estimator).settle(chosen)
+    const size = sizeOf(options.examples)
     const { data: whole } = await openData(settings)
     const where = await readSelectors(listOf(options.where))
     const data = where.length > 0 ? subset(whole, select(whole, where, { allowAll: true })) : whole
@@ -63,14 +70,17 @@ export const importance: Verb = {
           digest,
           groupsDigest(examples),
           estimator,
+          size ?? 'all',
           workspace.preprocessing,
           settings.inputs ?? {},
           version,
         ]),
       )
       const begin = Date.now()
-      const result = await estimateImportance(network, pool, examples, {
-        settings: estimator,
+      const { importance: result, rows } = await importanceOfSample(workspace, data, {
+        settings: size === undefined ? estimator : chosen,
+        ...(size !== undefined && { examples: size }),
+        onStage: (stage) => terminal.say(stageText(stage)),
         // Removed once the store is written: a full disk at the end must not cost the work.
         checkpoint: { ...checkpoint, remove: async () => {} },
         signal: terminal.signal,
@@ -84,8 +94,10 @@ export const importance: Verb = {
         preprocessing: workspace.preprocessing,
         software: { lethe: version, [pool.engine.name]: pool.engine.version, node: process.versions.node },
       }
-      const ids = hashIds(Array.from({ length: data.size }, (_, i) => data.id(i)))
-      const written = await writeFileAtomic(out, writeStore({ importance: result, facts, ids }))
+      const population = hashIds(Array.from({ length: data.size }, (_, i) => data.id(i)))
+      const ids = rows && hashIds(rows.map((row) => data.id(row)))
+      const store = { importance: result, facts, ...(ids ? { ids, population } : { ids: population }) }
+      const written = await writeFileAtomic(out, writeStore(store))
       await checkpoint.remove()
       const seconds = (Date.now() - begin) / 1000
       return {
@@ -93,6 +105,7 @@ export const importance: Verb = {
           store: out,
           ...written,
           count: result.count,
+          ...(result.population && { population: result.population }),
           settings: result.settings,
           meanLoss: result.lossSum / result.count,
           parameters: result.sums.size,
@@ -100,12 +113,27 @@ export const importance: Verb = {
           seconds,
           facts,
         },
-        text: `${out}  ${count(result.count)} examples, ${result.sums.size} parameter tensors, ${estimator.estimator}, mean loss ${significant(result.lossSum / result.count)} (${network.loss.loss}), ${errorText(result.relativeError)}${duration(seconds)}`,
+        text: `${out}  ${count(result.count)} ${result.population ? `of ${count(result.population.count)} ` : ''}examples, ${result.sums.size} parameter tensors, ${estimator.estimator}, mean loss ${significant(result.lossSum / result.count)} (${network.loss.loss}), ${errorText(result.relativeError)}${duration(seconds)}`,
       }
     } finally {
       await workspace.close()
     }
   },
+}
+
+/** Throws `usage` for anything but a whole number from 1 and `auto`. */
+function sizeOf(value: unknown): ExampleCount | undefined {
+  if (value === undefined || value === 'auto') return value
+  const number = Number(value)
+  if (Number.isSafeInteger(number) && number >= 1) return number
+  throw new LetheError('usage', `--examples is a whole number from 1, or auto; got "${String(value)}".`)
+}
+
+function stageText({ count: n, selection, answers }: Stage): string {
+  const alike = `two halves of ${count(n)} examples select alike for ${(100 * selection).toFixed(2)} % of the weights`
+  return answers === undefined
+    ? `${alike}.`
+    : `${alike}, and answer alike for ${(100 * answers).toFixed(1)} % of the probe.`
 }
 
 function errorText(relative: number | undefined): string {
