@@ -285,7 +285,9 @@ export async function openRequest(options: Options, terminal: Terminal): Promise
   const { path, store, bytes } = await openStore(options)
   const { data, test, probe } = await openData(settings)
   const loss = settings.loss ?? lossOfStore(store)
-  const workspace = await openModel({ ...settings, loss }, data, preprocessingOf(settings, store))
+  // Where the configuration is not at hand any more, the store still knows which array fills which input.
+  const inputs = settings.inputs ?? store.facts.inputs
+  const workspace = await openModel({ ...settings, loss, inputs }, data, preprocessingOf(settings, store))
   const tell = terminal.phases()
   const request: ForgetOptions = {
     store,

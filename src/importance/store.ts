@@ -15,6 +15,8 @@ export interface StoreFacts {
   readonly loss: string
   readonly output: string
   readonly preprocessing: unknown
+  /** Array of the data by model input, where the names differ. */
+  readonly inputs?: Readonly<Record<string, string>>
   readonly software: Readonly<Record<string, string>>
 }
 

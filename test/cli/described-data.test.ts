@@ -105,6 +105,13 @@ describe('an array of another name', () => {
     expect(storeOf('named.safetensors').importance.sums).toEqual(storeOf('plain.safetensors').importance.sums)
   })
 
+  it('is known to the store, so that a request needs no lethe.json', async () => {
+    const plan = ['plan', '-m', 'mlp.onnx', '-d', 'named.npz', '-i', 'named.safetensors', '-f', 'class=1']
+    expect(await json(...plan)).toMatchObject({ task: 'class', forgetCount: 10 })
+    const other = ['plan', '-m', 'mlp.onnx', '-d', 'named.npz', '-i', 'plain.safetensors', '-f', 'class=1']
+    expect((await lethe(folder, other)).stderr).toMatch(/^lethe: data-format: .* no tensor for model input "x"/m)
+  })
+
   it('must be in the data, and its input in the model', async () => {
     const refused = async (inputs: Record<string, string>): Promise<string> => {
       writeFileSync(at('wrong.json'), JSON.stringify({ model: 'mlp.onnx', data: 'named.npz', inputs }))

@@ -92,6 +92,7 @@ export const importance: Verb = {
         loss: network.loss.loss,
         output: network.loss.output,
         preprocessing: workspace.preprocessing,
+        ...(settings.inputs && { inputs: settings.inputs }),
         software: { lethe: version, [pool.engine.name]: pool.engine.version, node: process.versions.node },
       }
       const population = hashIds(Array.from({ length: data.size }, (_, i) => data.id(i)))
