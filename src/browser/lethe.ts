@@ -132,7 +132,7 @@ export async function openLethe(options: WebLetheOptions): Promise<WebLethe> {
       return { plan: planned.plan, ...judged, bytes: modelBytes(file, planned.plan.changed) }
     },
     async evaluate(set, { changed = new Map(), ...work } = {}) {
-      const forward = await openForward(network, pool, { varying: new Set(changed.keys()) })
+      const forward = await openForward(network, pool, { varying: new Set(changed.keys()), runs: 'many' })
       try {
         await forward.hold(changed)
         const outputs = await outputsOf(forward, workspace.examples(set), work)

@@ -111,7 +111,7 @@ async function groupAccuracies({ scenario, request, files }: DemoResult): Promis
     const right = async (bytes: Uint8Array, changed?: ReadonlyMap<string, Float32Array>): Promise<Uint8Array> => {
       const network = await openNetwork(readModel(bytes).graph, engineOf(pool))
       const examples = examplesOf(test, network.inputs, {})
-      const forward = await openForward(network, pool, { varying: new Set(changed?.keys()) })
+      const forward = await openForward(network, pool, { varying: new Set(changed?.keys()), runs: 'many' })
       if (changed) await forward.hold(changed)
       const outputs = await outputsOf(forward, examples)
       await forward.release()

@@ -65,6 +65,8 @@ export interface PooledSession {
 export interface Pool {
   readonly workers: number
   readonly engine: { readonly name: string; readonly version: string }
+  /** Weights that are part of a session are laid out for the processor when it is made: runs are a third faster than with weights that are fed. */
+  readonly packsWeights?: boolean
   createSession(model: Uint8Array, options?: SessionOptions): Promise<PooledSession>
   close(): Promise<void>
 }

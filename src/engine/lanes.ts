@@ -75,11 +75,12 @@ export function openLane(start: StartWorker): Lane {
 }
 
 /** Pool of lanes. Work goes to the least loaded one; which one does it never changes a result. */
-export function poolOf(lanes: readonly Lane[], engine: Pool['engine']): Pool {
+export function poolOf(lanes: readonly Lane[], engine: Pool['engine'], packsWeights = false): Pool {
   let nextSession = 0
   return {
     workers: lanes.length,
     engine,
+    packsWeights,
     async createSession(model, options = {}) {
       const session = nextSession++
       const asked = (request: Ask): Promise<unknown> => Promise.all(lanes.map((lane) => lane.ask(request)))

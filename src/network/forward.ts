@@ -34,25 +34,46 @@ const largestScores = 2 ** 25
 
 /**
  * Opens the forward pass of a network on a pool. `varying` names parameters whose values change between runs (fed as
- * inputs; the others stay initializers, which is about 30 % faster).
+ * inputs; the others stay initializers, which is about 30 % faster). With `runs: 'many'` (many examples between two changes) every
+ * change makes a session with the new weights in it, where the engine packs weights: dearer than feeding them, and then as fast as the model itself.
  */
 export async function openForward(
   network: Network,
   pool: Pool,
-  options: { batch?: number; varying?: ReadonlySet<string> } = {},
+  options: { batch?: number; varying?: ReadonlySet<string>; runs?: 'few' | 'many' } = {},
 ): Promise<Forward> {
   const batch = network.trace.fixedBatch ?? options.batch ?? batchOf(network)
   const s = await network.at(batch)
+  const run = isTokenLoss(network.loss.loss) ? runTokens : runScores
+  const tensors = (weights: ReadonlyMap<string, Float32Array>): [string, Tensor][] =>
+    [...weights].map(([name, data]) => [
+      name,
+      { dtype: 'float32', dims: network.graph.initializers.get(name)!.dims, data },
+    ])
+  if (options.runs === 'many' && pool.packsWeights) {
+    const graph = forwardProgram(s, network.loss)
+    const initializers = new Map(graph.initializers)
+    let session: PooledSession | undefined
+    const release = async (): Promise<void> => {
+      await session?.release()
+      session = undefined
+    }
+    return {
+      async run(examples, work = {}) {
+        session ??= await pool.createSession(writeGraph({ ...graph, initializers }))
+        return run({ network, session, examples, batch, pool, work })
+      },
+      async hold(weights) {
+        await release()
+        for (const [name, t] of tensors(weights)) if (initializers.has(name)) initializers.set(name, t)
+      },
+      release,
+    }
+  }
   const session = await pool.createSession(writeGraph(forwardProgram(s, network.loss, options.varying)))
   return {
-    run: (examples, work = {}) =>
-      (isTokenLoss(network.loss.loss) ? runTokens : runScores)({ network, session, examples, batch, pool, work }),
-    hold(weights) {
-      const feeds: Record<string, Tensor> = {}
-      for (const [name, data] of weights)
-        feeds[name] = { dtype: 'float32', dims: network.graph.initializers.get(name)!.dims, data }
-      return session.hold(feeds)
-    },
+    run: (examples, work = {}) => run({ network, session, examples, batch, pool, work }),
+    hold: (weights) => session.hold(Object.fromEntries(tensors(weights))),
     release: () => session.release(),
   }
 }

@@ -59,6 +59,9 @@ export interface Plan {
   readonly changed: ReadonlyMap<string, Float32Array>
 }
 
+/** Probe examples from which a session for each strength costs less than weights that are fed. */
+const manyProbed = 1024
+
 /** Default floor: one point of retain accuracy; three tenths for single records, where little can be gained for it. */
 export function defaultKeep(task: Task): number {
   return task === 'records' ? 0.003 : 0.01
@@ -75,7 +78,8 @@ export async function planForgetting(network: Network, pool: Pool, request: Forg
   if (strength.kind !== 'auto') checkStrength(fixedStrength(strength, shares), shares)
   const weights = parameterValues(network, shares)
   const names = new Set(weights.keys())
-  const forward = await openForward(network, pool, { varying: names })
+  const probed = Object.values(request.probes).reduce((n, probe) => n + (probe?.size ?? 0), 0)
+  const forward = await openForward(network, pool, { varying: names, runs: probed >= manyProbed ? 'many' : 'few' })
   try {
     const bench = await openBench(forward, weights, shares, request)
     const keep = (strength.kind === 'auto' ? strength.keep : undefined) ?? defaultKeep(request.task)

@@ -29,7 +29,7 @@ export async function judge(
   changed: ReadonlyMap<string, Float32Array> = new Map(),
   options: WorkOptions = {},
 ): Promise<Judgement> {
-  const forward = await openForward(network, pool, { varying: new Set(changed.keys()) })
+  const forward = await openForward(network, pool, { varying: new Set(changed.keys()), runs: 'many' })
   try {
     await forward.hold(changed)
     const isApart = sets.anyUnseen !== undefined && sets.anyUnseen !== sets.test

@@ -27,7 +27,7 @@ export interface DevicePoolOptions {
 export function createPool(options: { workers?: number } = {}): Pool {
   const count = Math.max(1, options.workers ?? availableParallelism())
   const lanes = Array.from({ length: count }, () => openLane(threadOn('cpu')))
-  return poolOf(lanes, engineOn('cpu'))
+  return poolOf(lanes, engineOn('cpu'), true)
 }
 
 /**
