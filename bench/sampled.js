@@ -1,6 +1,8 @@
 // @ts-check
-// What importances of a sample cost, and what they change: each class of CIFAR-10 forgotten with a store of all training images, with one of as many as
-// `--examples auto` takes, and with one of a tenth. Usage: npm run bench:sampled -- [classes]
+// What importances of a sample cost, and what they change: each class of CIFAR-10 forgotten with a store of a tenth of the training images, beside the results
+// of bench/forget-classes.js with all of them; and how many examples `--examples auto` takes. Usage: npm run bench:sampled -- [classes]
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { openDataset } from '../dist/data/open-node.js'
 import { select } from '../dist/data/select.js'
 import { complement } from '../dist/data/split.js'
@@ -10,18 +12,21 @@ import { scoreOf } from '../dist/unlearn/forget.js'
 import { makeStore } from '../dist/workspace/make-store.js'
 import { planRequest } from '../dist/workspace/request.js'
 import { openWorkspace } from '../dist/workspace/workspace-node.js'
-import { cifar10Folder, environment, percent, points, preprocessing, sharedModel, writeResult } from './shared.js'
+import {
+  cifar10Folder,
+  environment,
+  median,
+  percent,
+  points,
+  preprocessing,
+  sharedModel,
+  writeResult,
+} from './shared.js'
 
 const name = 'resnet20-cifar10'
 const only = process.argv[2]?.split(',')
 const tenth = 5000
-/** @type {Record<string, import('../dist/workspace/make-store.js').SampleOptions>} */
-const ways = {
-  'all, 512 a group': { settings: { estimator: 'grouped' } },
-  'all, 64 a group': { settings: { estimator: 'grouped', groupSize: 64 } },
-  'a tenth, 64 a group': { settings: { estimator: 'grouped' }, examples: tenth },
-  'auto, 64 a group': { settings: { estimator: 'grouped' }, examples: 'auto' },
-}
+const all = JSON.parse(readFileSync(join(import.meta.dirname, 'results', `forget-classes-${name}.json`), 'utf8'))
 const data = await openDataset(cifar10Folder(), { split: 'train' })
 const test = await openDataset(cifar10Folder(), { split: 'test' })
 const workspace = await openWorkspace({ model: sharedModel(name), data, preprocessing })
@@ -32,33 +37,45 @@ const original = new Map(
 )
 const unseen = workspace.examples(test)
 
-/** @type {{ way: string, seconds: number, count: number, stages: readonly import('../dist/importance/importance.js').Stage[], classes: { label: string, forget: number, rest: number, change: number, targetMet: boolean }[] }[]} */
-const found = []
-for (const [way, options] of Object.entries(ways)) {
+/** @type {import('../dist/importance/importance.js').Stage[]} */
+const stages = []
+/** @param {import('../dist/workspace/make-store.js').ExampleCount | undefined} examples */
+async function timed(examples) {
   const begin = performance.now()
-  const store = await makeStore(workspace, data, options)
-  const seconds = (performance.now() - begin) / 1000
-  const { count, population } = store.importance
-  console.error(`${way}: ${count} examples, ${seconds.toFixed(0)} s`, JSON.stringify(population?.stages ?? []))
-  const classes = []
-  for (const label of only ?? data.classes ?? []) {
-    const selectors = [/** @type {const} */ ({ kind: 'class', minus: false, values: [label] })]
-    const { plan } = await planRequest(workspace, { store, data, selectors })
-    const of = select(test, selectors, { allowAll: true })
-    const rest = complement(test.size, of)
-    const before = await accuracy(original, rest)
-    const after = await accuracy(plan.changed, rest)
-    const row = {
-      label,
-      forget: await accuracy(plan.changed, of),
-      rest: after,
-      change: after - before,
-      targetMet: plan.targetMet,
-    }
-    console.error(`${way} ${label}: ${percent(row.forget)}, ${percent(row.rest)} (${points(row.change)})`)
-    classes.push(row)
+  const settings = { estimator: 'grouped' }
+  const store = await makeStore(
+    workspace,
+    data,
+    examples === undefined ? { settings } : { settings, examples, onStage: (stage) => void stages.push(stage) },
+  )
+  return { store, seconds: (performance.now() - begin) / 1000 }
+}
+// Alternating, so that their ratio means something.
+const times = { few: /** @type {number[]} */ ([]), whole: /** @type {number[]} */ ([]) }
+let few = await timed(tenth)
+for (let i = 0; i < 2; i++) {
+  few = await timed(tenth)
+  times.few.push(few.seconds)
+  times.whole.push((await timed(undefined)).seconds)
+}
+const auto = await timed('auto')
+/** @type {{ label: string, forget: number, rest: number, before: number, targetMet: boolean }[]} */
+const classes = []
+for (const label of only ?? data.classes ?? []) {
+  const selectors = [/** @type {const} */ ({ kind: 'class', minus: false, values: [label] })]
+  const { plan } = await planRequest(workspace, { store: few.store, data, selectors })
+  const of = select(test, selectors, { allowAll: true })
+  const rest = complement(test.size, of)
+  const before = await accuracy(original, rest)
+  const row = {
+    label,
+    before,
+    forget: await accuracy(plan.changed, of),
+    rest: await accuracy(plan.changed, rest),
+    targetMet: plan.targetMet,
   }
-  found.push({ way, seconds, count, stages: population?.stages ?? [], classes })
+  console.error(`${label}: ${percent(row.forget)}, ${percent(row.rest)} (${points(row.rest - before)})`)
+  classes.push(row)
 }
 await forward.release()
 await workspace.close()
@@ -73,41 +90,44 @@ async function accuracy(changed, rows) {
 
 function report() {
   const env = environment()
-  const reference = found[0]
-  if (!reference) return
-  const cell = (/** @type {typeof reference} */ f, /** @type {number} */ i) => {
-    const row = f.classes[i]
-    return row ? `${percent(row.forget)}, ${points(row.change)}` : ''
-  }
-  /** Largest differences to the store of all data with the default settings. @param {typeof reference} f */
-  const apart = (f) => ({
-    forget: Math.max(...f.classes.map((row, i) => row.forget - (reference.classes[i]?.forget ?? 0))),
-    rest: Math.min(...f.classes.map((row, i) => row.rest - (reference.classes[i]?.rest ?? 0))),
-  })
-  const verdict = (/** @type {typeof reference} */ f) => {
-    const { forget, rest } = apart(f)
-    const isMet = forget <= 0.01 && rest >= -0.002 && f.count <= data.size / 10
-    return `- ${f.way}: ${f.count.toLocaleString('en-US')} examples (${percent(f.count / data.size)}), ${f.seconds.toFixed(0)} s (${(f.seconds / reference.seconds).toFixed(2)} × all); forgotten class at worst ${points(forget)} points, the others ${points(rest)} against all data (within +1 and −0.2, at most a tenth of the data: ${isMet ? 'met' : 'missed'})`
-  }
+  const count = few.store.importance.count
+  const rows = classes.map((row) => ({ ...row, all: all.rows.find((/** @type {any} */ r) => r.class === row.label) }))
+  const worst = Math.max(...rows.map((r) => r.forget - r.all.forget[1]))
+  const lost = Math.min(...rows.map((r) => r.rest - r.all.rest[1]))
+  const mean = rows.reduce((sum, r) => sum + r.rest - r.all.rest[1], 0) / rows.length
+  const ratio = median(times.few.map((t, i) => t / (times.whole[i] ?? Number.NaN)))
   const text = [
-    `# Importances of a sample: ${name}`,
+    `# Importances of a tenth of the data: ${name}`,
     '',
-    `Each class forgotten with the strength found by itself; accuracy on the forgotten class and change on the other nine in points, test images. Commit ${env.commit}, ${env.cpu}, ${env.cores} cores, Node ${env.node}, ${env.date}.`,
+    `\`--estimator grouped --examples ${tenth}\`: ${count.toLocaleString('en-US')} images, 64 a group. Each class forgotten with the strength found by itself; figures of the test images; those with all 50,000 images (512 a group) are of commit ${all.environment.commit}. Commit ${env.commit}, ${env.cpu}, ${env.cores} cores, Node ${env.node}, ${env.date}.`,
     '',
-    `| class | ${found.map((f) => f.way).join(' | ')} |`,
-    `|---|${found.map(() => '---').join('|')}|`,
-    ...reference.classes.map((row, i) => `| ${row.label} | ${found.map((f) => cell(f, i)).join(' | ')} |`),
-    '',
-    ...found.slice(1).map(verdict),
-    '',
-    ...found.flatMap((f) =>
-      f.stages.map(
-        (s) =>
-          `  - ${f.way}, ${s.count} examples: two halves select alike for ${percent(s.selection)} of the weights${s.answers === undefined ? '' : `, answer alike for ${percent(s.answers)} of the probe`}`,
-      ),
+    '| class | forgotten class, before | with all images | with a tenth | other nine, before | with all images | with a tenth |',
+    '|---|---|---|---|---|---|---|',
+    ...rows.map(
+      (r) =>
+        `| ${r.label} | ${percent(r.all.forget[0])} | ${percent(r.all.forget[1])} | ${percent(r.forget)} | ${percent(r.before)} | ${percent(r.all.rest[1])} | ${percent(r.rest)} |`,
     ),
+    '',
+    `- a store of ${count.toLocaleString('en-US')} images takes ${ratio.toFixed(2)} of the time of one of all (${median(times.few).toFixed(1)} s and ${median(times.whole).toFixed(1)} s)`,
+    `- forgotten class, against all images: at worst ${points(worst)} points (within 1: ${worst <= 0.01 ? 'met' : 'missed'})`,
+    `- other nine classes, against all images: at worst ${points(lost)} points, ${points(mean)} in the mean (within 0.2: ${lost >= -0.002 ? 'met' : 'missed'})`,
+    `- \`--examples auto\` took ${auto.store.importance.count.toLocaleString('en-US')} images (at most a tenth: ${auto.store.importance.count <= data.size / 10 ? 'met' : 'missed'}); the two halves, sample by sample, selected alike for ${stages.map((s) => `${percent(s.selection)} (${s.count.toLocaleString('en-US')})`).join(', ') || 'the same'} of the weights`,
     '',
   ].join('\n')
   console.log(text)
-  writeResult('sampled', { name, found, environment: env }, text)
+  writeResult(
+    'sampled',
+    {
+      name,
+      count,
+      times,
+      classes,
+      auto: { count: auto.store.importance.count, stages, seconds: auto.seconds },
+      worst,
+      lost,
+      mean,
+      environment: env,
+    },
+    text,
+  )
 }

@@ -43,6 +43,16 @@ export interface Stage {
   readonly answers?: number
 }
 
+/** A stage as it is kept in a file; undefined for anything else. */
+export function readStage(value: unknown): Stage | undefined {
+  if (typeof value !== 'object' || value === null || !('count' in value) || !('selection' in value)) return undefined
+  const { count, selection } = value
+  const answers = 'answers' in value ? value.answers : undefined
+  if (typeof count !== 'number' || typeof selection !== 'number') return undefined
+  if (answers === undefined) return { count, selection }
+  return typeof answers === 'number' ? { count, selection, answers } : undefined
+}
+
 /** I of one parameter: S / units. */
 export function importanceOf(importance: Importance, name: string): Float64Array {
   const sum = importance.sums.get(name)

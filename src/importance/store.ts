@@ -4,7 +4,7 @@ import { readSafetensors, writeSafetensors } from '../safetensors/safetensors.js
 import type { Tensor } from '../tensor/tensor.js'
 import type { EstimatorSettings } from './estimators/estimator.js'
 import { findEstimator } from './estimators/index.js'
-import type { Importance, Population, Stage } from './importance.js'
+import { type Importance, type Population, readStage } from './importance.js'
 
 /** What a store says of its making, beside the sums. Everything a later request must fit. */
 export interface StoreFacts {
@@ -81,8 +81,9 @@ export function readStore(bytes: Uint8Array): Store {
   const [count, units, lossSum] = [metadata.count, metadata.units, metadata.lossSum].map(Number)
   if (![count, units, lossSum].every(Number.isFinite) || !isNumbers(classCounts)) throw damaged()
   findEstimator(settings.estimator)
-  const population = metadata.population === undefined ? undefined : populationOf(metadata.population, count!)
-  const known = file.tensors.get(populationName)?.data
+  const hashes = ids instanceof BigUint64Array ? ids : new BigUint64Array()
+  const sampled = sampledFrom(metadata.population, file.tensors.get(populationName)?.data, hashes)
+  if (sampled && count !== hashes.length) throw damaged()
   return {
     importance: {
       sums,
@@ -93,11 +94,11 @@ export function readStore(bytes: Uint8Array): Store {
       settings,
       lossSum: lossSum!,
       ...(metadata.relativeError !== undefined && { relativeError: Number(metadata.relativeError) }),
-      ...(population && { population }),
+      ...(sampled && { population: sampled.population }),
     },
     facts,
-    ids: ids instanceof BigUint64Array ? ids : new BigUint64Array(),
-    ...(known instanceof BigUint64Array && { population: known }),
+    ids: hashes,
+    ...(sampled && { population: sampled.hashes }),
   }
 }
 
@@ -135,23 +136,28 @@ function record(text: string | undefined, keys: readonly string[]): Readonly<Rec
   return entries
 }
 
-/** What a sample was taken of. */
-function populationOf(text: string, sampled: number): Population {
-  const value = json(text)
+/** What a sample was taken of, in numbers and in ids, which a store has both of or neither: the sample's are among them. */
+function sampledFrom(
+  text: string | undefined,
+  hashes: unknown,
+  ids: BigUint64Array,
+): { population: Population; hashes: BigUint64Array } | undefined {
+  if (text === undefined && hashes === undefined) return undefined
+  if (text === undefined || !(hashes instanceof BigUint64Array)) throw damaged()
+  const population = populationOf(json(text))
+  const known = new Set(hashes)
+  if (population.count !== hashes.length || !ids.every((id) => known.has(id))) throw damaged()
+  return { population, hashes }
+}
+
+function populationOf(value: unknown): Population {
   if (typeof value !== 'object' || value === null || !('count' in value) || !('classCounts' in value)) throw damaged()
   const { count, classCounts } = value
   const stages = 'stages' in value ? value.stages : []
-  if (typeof count !== 'number' || !(count >= sampled) || !isNumbers(classCounts) || !Array.isArray(stages))
-    throw damaged()
-  return { count, classCounts, ...(stages.length > 0 && { stages: stages.map(stageOf) }) }
-}
-
-function stageOf(value: unknown): Stage {
-  if (typeof value !== 'object' || value === null || !('count' in value) || !('selection' in value)) throw damaged()
-  const { count, selection } = value
-  const answers = 'answers' in value ? value.answers : undefined
-  if (typeof count !== 'number' || typeof selection !== 'number') throw damaged()
-  return { count, selection, ...(typeof answers === 'number' && { answers }) }
+  if (typeof count !== 'number' || !isNumbers(classCounts) || !Array.isArray(stages)) throw damaged()
+  const read = stages.map(readStage).filter((stage) => stage !== undefined)
+  if (read.length < stages.length) throw damaged()
+  return { count, classCounts, ...(read.length > 0 && { stages: read }) }
 }
 
 function isNumbers(value: unknown): value is number[] {

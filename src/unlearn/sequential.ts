@@ -11,13 +11,13 @@ import { addSums, openUnits, type UnitResult } from '../importance/units.js'
 import { checkExamples, type Examples, pick } from '../network/examples.js'
 import { type Forward, openForward } from '../network/forward.js'
 import type { Network } from '../network/network.js'
-import { dampen } from './dampen.js'
-import type { Shares } from './shares.js'
+import { dampen, type Strength } from './dampen.js'
+import { type Shares, shareQuantiles } from './shares.js'
 
 /** Agreement of the two halves at which a sample is large enough. */
 export const stableAt = 0.99
-/** Strength that the halves are compared at: the middle of the shares that searches end with, and the λ they mostly do. */
-const strength = { share: 0.5, lambda: 0.3 } as const
+/** Strength that the halves are compared at: the share that one weight in a hundred exceeds, and λ; near what searches end with. */
+const tried = { fraction: 0.01, lambda: 0.3 } as const
 /** A sample grows by this factor: twofold in two steps. */
 const growth = Math.SQRT2
 /** The first sample: this share of the data, and at least two blocks of every label. */
@@ -43,10 +43,11 @@ export interface Sequential {
 
 /**
  * Importances of as many examples as the decision needs. The sample is stratified by label and grows by √2 until two independent halves of it decide alike,
- * for each of up to ten labels taken as the forget set: the selections at a share of 0.5 agree on 99 % of the weights, and the models dampened with them answer
+ * for each of up to ten labels taken as the forget set: the selections of one weight in a hundred agree on 99 % of the weights, and the models dampened with them answer
  * 99 % of a probe alike. Every example is computed once. Additive estimators alone.
  *
- * For a label c of N_c records among N, half h has the shares s = S_c·N_c/n_c / (S_c·N_c/n_c + S_rest·(N − N_c)/n_rest).
+ * For a label c of N_c records among N, half h has the shares s = S_c·N_c/n_c / (S_c·N_c/n_c + S_rest,h·(N − N_c)/n_rest,h), with S_c of both halves together: a
+ * request computes the importance of what is to be forgotten itself, and only what stays is estimated.
  * Throws `usage` (`batch-mean`, or a loss under which records have no class), and what `estimateImportance` throws.
  */
 export async function estimateUntilStable(
@@ -69,7 +70,7 @@ export async function estimateUntilStable(
   const strata = strataOf(examples, true)
   const wanted = new Set(network.parameters.map((p) => p.name))
   const halves = [newHalf(), newHalf()] as const
-  const tried = triedLabels(strata, network)
+  const labels = triedLabels(strata, network)
   const plan = (rows: readonly number[]): WorkUnit[] =>
     estimator.plan(pick(examples, rows), settings).map((unit) => ({ ...unit, rows: unit.rows.map((i) => rows[i]!) }))
   const stages: Stage[] = []
@@ -92,14 +93,23 @@ export async function estimateUntilStable(
         options.signal,
       )) {
         const { half, label } = grown[next++]!
-        units.reuse(addTo(halves[half], tried.has(label) ? label : undefined, result))
+        units.reuse(addTo(halves[half], labels.has(label) ? label : undefined, result))
         lossSum += result.lossSum
         done += result.unit.rows.length
         options.onProgress?.({ done, total })
       }
       if (total >= examples.size) break
       const probe = pick(examples, probeOf(strata, at))
-      const stage = await compare({ network, forward, halves, strata, tried, probe, total: examples.size, count: done })
+      const stage = await compare({
+        network,
+        forward,
+        halves,
+        strata,
+        labels,
+        probe,
+        total: examples.size,
+        count: done,
+      })
       stages.push(stage)
       options.onStage?.(stage)
       isStable = stage.answers !== undefined && stage.answers >= stableAt
@@ -110,7 +120,7 @@ export async function estimateUntilStable(
   }
   const rows = strata.flatMap((s, i) => s.rows.slice(0, at[i])).sort((a, b) => a - b)
   const sums = together(halves)
-  const labels = Int32Array.from(rows, (row) => examples.labels[row]!)
+  const sampled = Int32Array.from(rows, (row) => examples.labels[row]!)
   return {
     rows,
     isStable,
@@ -119,7 +129,7 @@ export async function estimateUntilStable(
       dims: dimsOf(network, sums),
       count: rows.length,
       units: rows.length,
-      classCounts: classCountsOf(network, labels),
+      classCounts: classCountsOf(network, sampled),
       settings,
       lossSum,
       ...(rows.length < examples.size && {
@@ -180,7 +190,7 @@ interface Comparison {
   readonly forward: Forward
   readonly halves: readonly [Half, Half]
   readonly strata: readonly Stratum[]
-  readonly tried: ReadonlySet<number>
+  readonly labels: ReadonlySet<number>
   readonly probe: Examples
   /** |D|. */
   readonly total: number
@@ -191,19 +201,20 @@ interface Comparison {
 async function compare(c: Comparison): Promise<Stage> {
   const sizes = new Map(c.strata.map(({ label, rows }) => [label, rows.length]))
   // A label of a single block is in one half alone.
-  const both = [...c.tried].filter((label) => c.halves.every((half) => half.counts.has(label)))
+  const both = [...c.labels].filter((label) => c.halves.every((half) => half.counts.has(label)))
   const pairs = both.map((label) => {
-    const [a, b] = c.halves.map((half) => sharesIn(half, label, sizes.get(label)!, c.total))
-    return [a!, b!] as const
+    const sharesOf = (rest: readonly Half[]): Shares => sharesIn(c.halves, rest, label, [sizes.get(label)!, c.total])
+    const [share] = shareQuantiles(sharesOf(c.halves), [tried.fraction])
+    return { a: sharesOf([c.halves[0]]), b: sharesOf([c.halves[1]]), strength: { share: share!, lambda: tried.lambda } }
   })
-  const selection = pairs.length === 0 ? 0 : Math.min(...pairs.map(([a, b]) => selectedAlike(a, b)))
+  const selection = pairs.length === 0 ? 0 : Math.min(...pairs.map(selectedAlike))
   if (selection < stableAt) return { count: c.count, selection }
   const weights = new Map(
     [...c.network.parameters].map(({ name }) => [name, c.network.graph.initializers.get(name)!.data as Float32Array]),
   )
   let answers = 1
-  for (const pair of pairs) {
-    const [a, b] = [await answersWith(c, weights, pair[0]), await answersWith(c, weights, pair[1])]
+  for (const { a: x, b: y, strength } of pairs) {
+    const [a, b] = [await answersWith(c, weights, x, strength), await answersWith(c, weights, y, strength)]
     answers = Math.min(answers, a.filter((k, i) => k === b[i]).length / a.length)
   }
   return { count: c.count, selection, answers }
@@ -213,37 +224,50 @@ async function answersWith(
   { forward, probe }: Comparison,
   weights: ReadonlyMap<string, Float32Array>,
   shares: Shares,
+  strength: Strength,
 ): Promise<number[]> {
   await forward.hold(new Map([...weights, ...dampen(weights, shares, strength).changed]))
   const { logits, classes } = await forward.run(probe)
   return Array.from({ length: probe.size }, (_, n) => argmax(logits, n * classes, classes) - n * classes)
 }
 
-/** Forget shares of a label by one half alone. */
-function sharesIn({ labels, counts }: Half, label: number, size: number, total: number): Shares {
-  const own = labels.get(label) ?? new Map<string, Float64Array>()
-  const others = [...labels].filter(([other]) => other !== label)
-  const count = others.reduce((n, [other]) => n + counts.get(other)!, 0)
-  const [ownScale, restScale] = [size / counts.get(label)!, count === 0 ? 0 : (total - size) / count]
+/** Forget shares of a label: its own importance as all of the sample has it, that of the rest as the given halves do. */
+function sharesIn(
+  all: readonly Half[],
+  halves: readonly Half[],
+  label: number,
+  [size, total]: readonly [number, number],
+): Shares {
+  const own = all.map(({ labels }) => labels.get(label)!)
+  const others = halves.flatMap(({ labels }) =>
+    [...labels].filter(([other]) => other !== label).map(([, sums]) => sums),
+  )
+  const counted = (of: readonly Half[], is: (other: number | undefined) => boolean): number =>
+    of.flatMap(({ counts }) => [...counts]).reduce((n, [other, count]) => n + (is(other) ? count : 0), 0)
+  const ownScale = size / counted(all, (l) => l === label)
+  const restScale = (total - size) / (counted(halves, (l) => l !== label) || 1)
   const values = new Map<string, Float32Array>()
-  for (const [name, sum] of own) {
-    const s = new Float32Array(sum.length)
-    for (let i = 0; i < s.length; i++) {
-      let rest = 0
-      for (const [, sums] of others) rest += sums.get(name)?.[i] ?? 0
-      const mine = sum[i]! * ownScale
-      s[i] = mine > 0 ? mine / (mine + rest * restScale) : 0
+  let count = 0
+  for (const [name, { length }] of own[0]!) {
+    const s = new Float32Array(length)
+    for (let i = 0; i < length; i++) {
+      let [mine, rest] = [0, 0]
+      for (const sums of own) mine += sums.get(name)![i]!
+      for (const sums of others) rest += sums.get(name)?.[i] ?? 0
+      s[i] = mine > 0 ? (mine * ownScale) / (mine * ownScale + rest * restScale) : 0
     }
     values.set(name, s)
+    count += length
   }
-  return { values, ratio: total / size, total: [...values.values()].reduce((n, v) => n + v.length, 0) }
+  return { values, ratio: total / size, total: count }
 }
 
-function selectedAlike(a: Shares, b: Shares): number {
+/** Share of the weights that both halves select at a strength, or neither does. */
+function selectedAlike({ a, b, strength }: { a: Shares; b: Shares; strength: Strength }): number {
   let alike = 0
   for (const [name, x] of a.values) {
-    const y = b.values.get(name)
-    for (let i = 0; i < x.length; i++) if (x[i]! > strength.share === (y?.[i] ?? 0) > strength.share) alike++
+    const y = b.values.get(name)!
+    for (let i = 0; i < x.length; i++) if (x[i]! > strength.share === y[i]! > strength.share) alike++
   }
   return alike / a.total
 }

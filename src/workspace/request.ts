@@ -11,6 +11,7 @@ import { checkStore, isSummed, type Store, unseenIds } from '../importance/store
 import { pick } from '../network/examples.js'
 import { chooseParameters, type ParameterChoice } from '../network/kinds.js'
 import { checkStrength, type Plan, planForgetting, type StrengthChoice } from '../unlearn/forget.js'
+import { forgetShares } from '../unlearn/shares.js'
 import type { Task } from '../unlearn/target.js'
 import { type Judgement, judge } from './judge.js'
 import type { Workspace } from './open.js'
@@ -77,19 +78,19 @@ export async function planRequest(workspace: Workspace, options: ForgetOptions):
   // Of a sample, what it has of the forget set is taken out again.
   const isIn = known.population ? isSummed(store) : () => false
   const sampled = rows.filter((row) => isIn(data.id(row)))
+  const total = rows.length + (sampled.length === rows.length ? 0 : sampled.length)
   const estimate = (of: ArrayLike<number>, before: number): Promise<Importance> =>
     estimateImportance(network, pool, pick(all, of), {
       settings: store.importance.settings,
       parameters: new Set(known.sums.keys()),
       signal: options.signal,
-      onProgress: ({ done }) =>
-        options.onProgress?.('importance of the forget set', {
-          done: before + done,
-          total: rows.length + sampled.length,
-        }),
+      onProgress: ({ done }) => options.onProgress?.('importance of the forget set', { done: before + done, total }),
     })
   const forget = await estimate(rows, 0)
-  const inSample = sampled.length > 0 ? await estimate(sampled, rows.length) : undefined
+  const isAll = sampled.length === rows.length
+  const inSample = isAll ? forget : sampled.length > 0 ? await estimate(sampled, rows.length) : undefined
+  // What the sample has of the forget set is part of it; in all data as it is estimated the forget set is, whatever was given.
+  if (known.population && inSample && known.settings.estimator === 'exact') forgetShares(known, inSample)
   const sameKind = (d: Dataset | undefined): Int32Array | undefined =>
     d && task !== 'records' ? select(d, selectors, { seed, allowAll: true, allowNone: true }) : undefined
   const sets = requestSets({

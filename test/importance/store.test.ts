@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { LetheError } from '../../src/errors.js'
 import { hashIds, isSummed, readStore, type Store, unseenIds, writeStore } from '../../src/importance/store.js'
 import { readSafetensors, writeSafetensors } from '../../src/safetensors/safetensors.js'
+import type { Tensor } from '../../src/tensor/tensor.js'
 
 const store: Store = {
   importance: {
@@ -49,9 +50,34 @@ describe('an importance store', () => {
     '{"count":5}',
     '{"count":5,"classCounts":[1],"stages":[7]}',
     '{"count":5,"classCounts":[1],"stages":{}}',
+    '{"count":5,"classCounts":[1],"stages":[{"count":1,"selection":1,"answers":"1"}]}',
+    '{"count":9,"classCounts":[1]}',
+    '{"count":1e999,"classCounts":[1]}',
   ])('of a sample of %s is refused', (population) => {
     const { tensors, metadata } = readSafetensors(writeStore(sampled))
     const bytes = writeSafetensors(tensors, { ...metadata, population })
+    expect(() => readStore(bytes)).toThrow(expect.objectContaining({ code: 'store-format' }))
+  })
+
+  const uint64 = (...ids: string[]) => ({ dtype: 'uint64', dims: [ids.length], data: hashIds(ids) }) as const
+  it.each([
+    ['population without the ids of all data', { 'lethe:population': undefined }, {}],
+    [
+      'population whose ids are no hashes',
+      { 'lethe:population': { dtype: 'int32', dims: [1], data: Int32Array.of(1) } },
+      {},
+    ],
+    ['sample without its ids', { 'lethe:ids': undefined }, {}],
+    ['sample that is no part of the population', { 'lethe:ids': uint64('a', 'b', 'x') }, {}],
+    ['sample of fewer ids than were summed', { 'lethe:ids': uint64('a', 'b') }, {}],
+    ['population without its numbers', {}, { population: undefined }],
+  ] as const)('with a %s is refused', (_, tensors, more) => {
+    const read = readSafetensors(writeStore(sampled))
+    const kept = <T>(entries: Iterable<readonly [string, T | undefined]>): Map<string, T> =>
+      new Map([...new Map(entries)].flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const])))
+    const changed = kept<Tensor>([...read.tensors, ...Object.entries(tensors)])
+    const metadata = Object.fromEntries(kept<string>([...Object.entries(read.metadata), ...Object.entries(more)]))
+    const bytes = writeSafetensors(changed, metadata)
     expect(() => readStore(bytes)).toThrow(expect.objectContaining({ code: 'store-format' }))
   })
 
