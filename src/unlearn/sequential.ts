@@ -204,8 +204,8 @@ async function compare(c: Comparison): Promise<Stage> {
   const both = [...c.labels].filter((label) => c.halves.every((half) => half.counts.has(label)))
   const pairs = both.map((label) => {
     const sharesOf = (rest: readonly Half[]): Shares => sharesIn(c.halves, rest, label, [sizes.get(label)!, c.total])
-    const [share] = shareQuantiles(sharesOf(c.halves), [tried.fraction])
-    return { a: sharesOf([c.halves[0]]), b: sharesOf([c.halves[1]]), strength: { share: share!, lambda: tried.lambda } }
+    const share = shareAbove(sharesOf(c.halves), tried.fraction)
+    return { a: sharesOf([c.halves[0]]), b: sharesOf([c.halves[1]]), strength: { share, lambda: tried.lambda } }
   })
   const selection = pairs.length === 0 ? 0 : Math.min(...pairs.map(selectedAlike))
   if (selection < stableAt) return { count: c.count, selection }
@@ -260,6 +260,13 @@ function sharesIn(
     count += length
   }
   return { values, ratio: total / size, total: count }
+}
+
+/** A share that about this fraction of the weights exceeds, at least one: in the middle between two of them. */
+function shareAbove(shares: Shares, fraction: number): number {
+  const count = Math.max(1, Math.round(fraction * shares.total))
+  const [last = 0, next = 0] = shareQuantiles(shares, [(count - 0.5) / shares.total, (count + 0.5) / shares.total])
+  return (last + next) / 2
 }
 
 /** Share of the weights that both halves select at a strength, or neither does. */

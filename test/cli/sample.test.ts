@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { readStore } from '../../src/importance/store.js'
-import { clusters, floats, folderOfFile, good, lethe, writeNpz } from './command.js'
+import { clusters, floats, folderOfFile, good, labels, lethe, writeNpz } from './command.js'
 
 const folder = folderOfFile()
 const base = ['-m', 'model.onnx', '-d', 'train.npz']
@@ -58,9 +58,14 @@ describe('importances of a sample', () => {
   })
 
   it('--examples auto: takes all of the data where the halves never do', async () => {
-    const { stdout, stderr } = await lethe(folder, ['importance', ...base, '-o', 'every', '--examples', 'auto'])
-    expect(stdout).toMatch(/^every {2}1,200 examples/)
-    expect(stderr).toMatch(/select alike for \d\d\.\d\d % of the weights\.$/m)
+    // Labels without any relation to the records: what a class has in common is chance.
+    const { x } = clusters(600, 4, 7)
+    const y = Array.from({ length: 600 }, (_, i) => Math.floor(4 * Math.abs(Math.sin(9301 * i + 49297))) % 4)
+    writeNpz(join(folder, 'chance.npz'), { x, y: labels(y) })
+    const args = ['importance', '-m', 'model.onnx', '-d', 'chance.npz', '-o', 'every', '--examples', 'auto']
+    const { stdout, stderr } = await lethe(folder, [...args, '--estimator', 'grouped', '--group-size', '4'])
+    expect(stdout).toMatch(/^every {2}600 examples/)
+    expect(stderr).toMatch(/select alike for \d\d\.\d\d % of the weights/m)
     expect(storeOf('every').population).toBe(undefined)
   })
 

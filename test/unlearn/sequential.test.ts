@@ -41,13 +41,13 @@ describe('sampling until the decision is stable', () => {
   it('goes on to all of the data where the halves keep apart', async () => {
     const network = await openNetwork(mlpGraph(), engineOf(pool))
     // Labels without any relation to the records: nothing is common to a class.
-    const examples = smallExamples(600, { label: (row) => Math.floor(4 * Math.abs(Math.sin(9301 * row + 49297))) % 4 })
+    const examples = smallExamples(160, { label: (row) => Math.floor(4 * Math.abs(Math.sin(9301 * row + 49297))) % 4 })
     const stages: Stage[] = []
     const { importance, rows, isStable } = await estimateUntilStable(network, pool, examples, {
       settings: { estimator: 'grouped', groupSize: 4 },
       onStage: (stage) => stages.push(stage),
     })
-    expect([isStable, rows.length, importance.population]).toEqual([false, 600, undefined])
+    expect([isStable, rows.length, importance.population]).toEqual([false, 160, undefined])
     expect(stages.every(({ answers = 0 }) => answers < stableAt)).toBe(true)
     expect(stages.map(({ count }) => count)).toEqual(stages.map(({ count }) => count).toSorted((a, b) => a - b))
   })
