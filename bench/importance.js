@@ -2,8 +2,10 @@
 // Examples a second of Lethe's estimators, of its engine's plain forward pass, and of four ways in PyTorch, each in a process of
 // its own on the same exported network and the same examples, alternating pass by pass.
 // Usage: npm run bench:importance -- [MODEL ...] [--rounds N]. Models: resnet18 resnet20 vit-tiny vit-base text-6; default all.
-// Without PyTorch there is nothing to measure: it makes the networks, too.
+// Without PyTorch there is nothing to measure: it makes the networks, too. Ten processes with large networks do not fit into one machine's memory:
+// those of a network that says so (fresh) live for one pass each.
 import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, mkdirSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -16,14 +18,14 @@ const cache = resolve(here, '..', 'node_modules', '.cache', 'lethe', 'bench')
 /**
  * Examples a pass of Lethe and of PyTorch; and the targets: shares of the mark (a third of the forward pass's rate) of exact importances and of batch
  * gradients, and ratios of exact importances to the fastest exact way in PyTorch and to the published loop.
- * @type {Record<string, { examples: number, few: number, exact: number, batch: number, peer: number, published?: number }>}
+ * @type {Record<string, { examples: number, few: number, exact: number, batch: number, peer: number, published?: number, fresh?: boolean }>}
  */
 const models = {
   resnet18: { examples: 1024, few: 128, exact: 0.85, batch: 0.95, peer: 2, published: 1.2 },
   resnet20: { examples: 4096, few: 256, exact: 0.85, batch: 0.95, peer: 2 },
   'vit-tiny': { examples: 192, few: 32, exact: 0.85, batch: 0.95, peer: 1.2, published: 1.3 },
-  'vit-base': { examples: 32, few: 8, exact: 0.8, batch: 0.95, peer: 1.2 },
-  'text-6': { examples: 96, few: 16, exact: 0.8, batch: 0.95, peer: 1.2 },
+  'vit-base': { examples: 32, few: 8, exact: 0.8, batch: 0.95, peer: 1.2, fresh: true },
+  'text-6': { examples: 96, few: 16, exact: 0.8, batch: 0.95, peer: 1.2, fresh: true },
 }
 const ways = {
   forward: 'Lethe forward',
@@ -64,16 +66,18 @@ async function measure(name) {
   // One after another: preparations of one would disturb those of the next.
   /** @type {Record<string, any>} */
   const begun = {}
-  for (const { label, process } of contenders) begun[label] = await process.begin()
+  if (!plan.fresh) for (const { label, process } of contenders) begun[label] = await process.begin()
   /** @type {Record<string, any[]>} */
   const passes = {}
   for (let round = 0; round < rounds; round++) {
     for (const { label, process } of contenders) {
+      if (plan.fresh) begun[label] = await process.begin()
       passes[label] = [...(passes[label] ?? []), await process.pass()]
+      if (plan.fresh) await process.end()
       console.error(`${name} ${round + 1}/${rounds} ${label}: ${passes[label]?.at(-1).seconds.toFixed(2)} s`)
     }
   }
-  for (const { process } of contenders) process.end()
+  if (!plan.fresh) for (const { process } of contenders) await process.end()
   report(name, plan, flops, passes, begun)
 }
 
@@ -102,7 +106,8 @@ function start(command, given) {
   let lines
   const next = async () => {
     const line = await lines?.next()
-    if (!line || line.done) throw new Error(`${command} ${given.join(' ')} stopped.`)
+    if (!line || line.done)
+      throw new Error(`${command} ${given.join(' ')} stopped (${child?.signalCode ?? `exit ${child?.exitCode}`}).`)
     return JSON.parse(line.value)
   }
   return {
@@ -116,7 +121,11 @@ function start(command, given) {
       child?.stdin?.write('\n')
       return next()
     },
-    end: () => child?.stdin?.end(),
+    async end() {
+      const closed = child && once(child, 'close')
+      child?.stdin?.end()
+      await closed
+    },
   }
 }
 
