@@ -30,12 +30,14 @@ const node = (op: string, inputs: string[], output: string, attributes: Node['at
 })
 
 /** Two linear layers with ReLU: x [N, 6] → logits [N, 4]. */
-export function mlpGraph(options: { end?: 'Softmax'; outputs?: string[]; extra?: Node[] } = {}): Graph {
+export function mlpGraph(
+  options: { end?: 'Softmax'; inputs?: Graph['inputs']; outputs?: string[]; extra?: Node[] } = {},
+): Graph {
   const last = options.end ? 'scores' : 'logits'
   return {
     name: 'mlp',
     opsets: new Map([['', 17]]),
-    inputs: [{ name: 'x', dtype: 'float32', dims: ['batch', 6] }],
+    inputs: [{ name: 'x', dtype: 'float32', dims: ['batch', 6] }, ...(options.inputs ?? [])],
     outputs: (options.outputs ?? ['logits']).map((name) => ({ name, dtype: 'float32', dims: ['batch', undefined] })),
     initializers: new Map([
       ['fc1.weight', f32([5, 6], 2)],

@@ -26,7 +26,7 @@ const runs = Array.from({ length: products }, () => ({ a: weight }))
 async function pass() {
   const begin = performance.now()
   await Promise.all(
-    Array.from({ length: pool.workers }, () => session.run(structuredClone({ runs, keep: ['c'], sums: [] }))),
+    Array.from({ length: pool.workers }, () => session.run(structuredClone({ runs, keep: ['c'], totals: [] }))),
   )
   const seconds = (performance.now() - begin) / 1000
   return {

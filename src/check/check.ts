@@ -123,9 +123,12 @@ async function meanGradients(network: Network, pool: Pool, examples: Examples): 
     const runs = []
     for (let i = 0; i < rows.length; i += batch)
       runs.push(await feedsOf(program, examples, rows.slice(i, i + batch), 1 / examples.size))
-    const outputs = [...program.outputs]
-    const { sums } = await session.run({ runs, keep: [], sums: outputs.map(([, output]) => ({ output, form: 'add' })) })
-    return new Map(outputs.map(([name, output]) => [name, sums[output]!]))
+    const { kept } = await session.run({ runs, keep: [...program.outputs.values()], totals: [] })
+    const sumOf = (output: string): Float64Array => {
+      const parts = kept.map((run) => run[output]!.data as Float32Array)
+      return Float64Array.from(parts[0]!, (_, i) => parts.reduce((sum, part) => sum + part[i]!, 0))
+    }
+    return new Map([...program.outputs].map(([name, output]) => [name, sumOf(output)]))
   } finally {
     await session.release()
   }

@@ -11,7 +11,7 @@ export function engineOf(pool: Pool): Engine {
           const copies = Object.fromEntries(
             Object.entries(feeds).map(([name, t]) => [name, { ...t, data: t.data.slice() }]),
           ) as Tensors
-          const { kept } = await session.run({ runs: [copies], sums: [], keep: outputs ?? 'all' })
+          const { kept } = await session.run({ runs: [copies], totals: [], keep: outputs ?? 'all' })
           return kept[0] ?? {}
         },
         release: () => session.release(),

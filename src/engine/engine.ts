@@ -25,28 +25,30 @@ export interface SessionOptions {
   readonly optimise?: 'none' | 'basic' | 'all'
 }
 
-/** What a worker adds up over the micro-batches of one chunk, in float64 and in their order. */
-export interface Sum {
+/**
+ * A total that the graph itself keeps over the runs of one chunk: `output` = `input` + what the run adds, elementwise. The first run is
+ * fed zeros, every other one what the run before has given, and the worker may let a run write its output over its input: no other node
+ * may read the input.
+ */
+export interface Total {
   readonly output: string
-  /**
-   * `add`: Σ over the micro-batches. `add-squares`: Σ of their squares, elementwise. `square`: (Σ)², elementwise, once the chunk is summed (the squared gradient of a group).
-   */
-  readonly form: 'add' | 'add-squares' | 'square'
+  readonly input: string
+  readonly dims: readonly number[]
 }
 
-/** One unit of work of a pool: a few runs whose outputs are partly summed and partly returned as they are. */
+/** One unit of work of a pool: a few runs some of whose outputs are totals, and others returned as they are. */
 export interface Chunk {
   readonly runs: readonly Tensors[]
-  readonly sums: readonly Sum[]
+  readonly totals: readonly Total[]
   /** Outputs returned for every run. */
   readonly keep: readonly string[] | 'all'
-  /** Memory that the worker may use for its sums; handed over. */
+  /** Memory that the worker may use for its totals; handed over. */
   readonly memory?: readonly ArrayBuffer[]
 }
 
 export interface ChunkResult {
-  /** Float64 sums by output name. */
-  readonly sums: Readonly<Record<string, Float64Array>>
+  /** Totals after the last run, by output name. */
+  readonly totals: Readonly<Record<string, Float32Array>>
   /** Kept outputs, one entry a run. */
   readonly kept: readonly Readonly<Record<string, Tensor>>[]
   /** The memory of the feeds, given back. */

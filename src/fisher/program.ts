@@ -31,13 +31,15 @@ export interface GradientProgram {
   readonly logits: string
   /** Output of each parameter, by the parameter's name. */
   readonly outputs: ReadonlyMap<string, string>
+  /** Where totals are kept: the input of each parameter that takes what runs before have come to, by the parameter's name. */
+  readonly totals: ReadonlyMap<string, Val>
 }
 
 /**
  * Graph of the gradients of the parameters of a model under its loss.
  *
  * `squares`: Σ_n (w_n ∂ℓ_n/∂θ)², the sum over the batch of squared per-example gradients (the empirical Fisher's diagonal
- * times N). `sum`: Σ_n w_n ∂ℓ_n/∂θ. Shapes: as the parameter.
+ * times N). `sum`: Σ_n w_n ∂ℓ_n/∂θ. Shapes: as the parameter. With `total` each is added to an input, squared before where asked.
  * Throws `rule-missing`, `batch-axis-lost` (`squares` only), `loss-unsupported`.
  * Source of the quantity: Foster, Schoepf, Brintrup, "Fast Machine Unlearning Without Retraining Through Selective Synaptic
  * Dampening", AAAI 2024, section on the Fisher information matrix; per example instead of per batch.
@@ -47,7 +49,7 @@ export function gradientProgram(
   loss: LossPoint,
   form: 'squares' | 'sum',
   wanted: ReadonlySet<string> = trainable(s.graph),
-  options: { asInputs?: ReadonlySet<string>; keep?: readonly string[] } = {},
+  options: { asInputs?: ReadonlySet<string>; keep?: readonly string[]; total?: 'of results' | 'of their squares' } = {},
 ): GradientProgram {
   const e = new Emitter(standardOpset(s.graph))
   const z = scores(s, loss)
@@ -62,9 +64,15 @@ export function gradientProgram(
     wanted,
     form,
   })
-  const outputs = new Map([...gradients].map(([name, v]) => [name, v.name]))
-  const exposed = [losses, z, ...gradients.values(), ...(options.keep ?? []).map((name) => s.values.get(name)!)]
-  const inputs = [...s.graph.inputs, targets, weights, ...(shares ? [shares] : [])]
+  const totals = new Map<string, Val>()
+  const results = new Map<string, Val>()
+  for (const [name, v] of gradients) {
+    const { dtype, dims } = v
+    if (options.total) totals.set(name, { name: `lethe/total/${name}`, dtype, dims })
+    results.set(name, options.total ? e.add(totals.get(name)!, options.total === 'of results' ? v : e.mul(v, v)) : v)
+  }
+  const exposed = [losses, z, ...results.values(), ...(options.keep ?? []).map((name) => s.values.get(name)!)]
+  const inputs = [...s.graph.inputs, targets, weights, ...(shares ? [shares] : []), ...totals.values()]
   const full = e.finish(s.graph, exposed, inputs)
   const graph = initializersAsInputs(full, options.asInputs ?? new Set())
   return {
@@ -76,7 +84,8 @@ export function gradientProgram(
     tokens: shares && { count: z.dims[1]!, shares: shares.name },
     losses: losses.name,
     logits: z.name,
-    outputs,
+    outputs: new Map([...results].map(([name, v]) => [name, v.name])),
+    totals,
   }
 }
 

@@ -94,22 +94,11 @@ export function classCountsOf(network: Network, labels: Int32Array): number[] {
   return counts
 }
 
-/** Adds a unit; returns the memory of its sums, where that is not that of the state now. */
+/** Adds a unit; returns the memory of its sums. */
 function addUnit(state: PartialSums, result: UnitResult, keepsSpread: boolean): ArrayBuffer[] {
-  if (keepsSpread) for (const [name, part] of Object.entries(result.sums)) addSquares(state.spread, name, part)
   state.lossSum += result.lossSum
   state.next++
-  return addSums(state.sums, result)
-}
-
-function addSquares(spread: Map<string, Float64Array>, name: string, part: Float64Array): void {
-  const known = spread.get(name)
-  if (!known)
-    spread.set(
-      name,
-      part.map((v) => v * v),
-    )
-  else for (let i = 0; i < known.length; i++) known[i]! += part[i]! ** 2
+  return addSums(state.sums, result, keepsSpread ? state.spread : undefined)
 }
 
 /** Weights that a median is taken of: enough for its second digit. */

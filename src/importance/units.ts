@@ -64,10 +64,12 @@ async function makeProgram(
   const form = squares === 'examples' ? 'squares' : 'sum'
   try {
     const s = await network.at(fixed ?? microBatch ?? microBatchOf(network, 32, form === 'squares'))
-    return { program: gradientProgram(s, network.loss, form, wanted), oneByOne: false }
+    const total = squares === 'runs' ? 'of their squares' : 'of results'
+    return { program: gradientProgram(s, network.loss, form, wanted, { total }), oneByOne: false }
   } catch (error) {
     if (!(error instanceof LetheError) || error.code !== 'batch-axis-lost') throw error
-    return { program: gradientProgram(await network.at(fixed ?? 1), network.loss, 'sum', wanted), oneByOne: true }
+    const s = await network.at(fixed ?? 1)
+    return { program: gradientProgram(s, network.loss, 'sum', wanted, { total: 'of their squares' }), oneByOne: true }
   }
 }
 
@@ -79,7 +81,10 @@ export async function needsOneByOne(network: Network): Promise<boolean> {
 /** What a unit came to. */
 export interface UnitResult {
   readonly unit: WorkUnit
-  readonly sums: Readonly<Record<string, Float64Array>>
+  /** By parameter: what the runs of the unit came to, added in float32. */
+  readonly sums: Readonly<Record<string, Float32Array>>
+  /** False where the sums are of gradients that are squared as a whole. */
+  readonly squared: boolean
   readonly lossSum: number
 }
 
@@ -106,14 +111,16 @@ async function runUnit(
     runs.push(await feedsOf(program, examples, unit.rows.slice(start, start + size), weight, memory))
   }
   const names = [...program.outputs]
-  const form = { examples: oneByOne ? 'add-squares' : 'add', runs: 'add-squares', units: 'square' } as const
   const chunk: Chunk = {
     runs,
     keep: [program.losses],
-    sums: names.map(([, output]) => ({ output, form: form[squares] })),
+    totals: names.map(([name, output]) => {
+      const { name: input, dims } = program.totals.get(name)!
+      return { output, input, dims }
+    }),
     memory: spent.splice(0),
   }
-  const { sums, kept, memory: used } = await session.run(chunk)
+  const { totals, kept, memory: used } = await session.run(chunk)
   memory.give(used)
   let lossSum = 0
   kept.forEach((run, r) => {
@@ -127,9 +134,9 @@ async function runUnit(
       lossSum += losses[i]!
     }
   })
-  const byName = Object.fromEntries(names.map(([name, output]) => [name, sums[output]!]))
+  const byName = Object.fromEntries(names.map(([name, output]) => [name, totals[output]!]))
   checkSums(byName, unit, examples)
-  return { unit, sums: byName, lossSum }
+  return { unit, sums: byName, squared: squares !== 'units', lossSum }
 }
 
 /** Inputs, targets and weights (one for all, or one each) of some rows; the last row is repeated with weight 0 to fill the batch. */
@@ -178,9 +185,11 @@ async function tokenFeeds(
   }
 }
 
-function checkSums(sums: Readonly<Record<string, Float64Array>>, unit: WorkUnit, examples: Examples): void {
+function checkSums(sums: Readonly<Record<string, Float32Array>>, unit: WorkUnit, examples: Examples): void {
   for (const [name, sum] of Object.entries(sums)) {
-    if (Number.isFinite(sum.reduce((a, b) => a + b, 0))) continue
+    let total = 0
+    for (let i = 0; i < sum.length; i++) total += sum[i]!
+    if (Number.isFinite(total)) continue
     const [first, last] = [examples.id(unit.rows[0]!), examples.id(unit.rows.at(-1)!)]
     throw new LetheError(
       'value-not-finite',
@@ -190,17 +199,31 @@ function checkSums(sums: Readonly<Record<string, Float64Array>>, unit: WorkUnit,
   }
 }
 
-/** Adds the sums of a unit to others; returns the memory that is not needed any more. */
-export function addSums(sums: Map<string, Float64Array>, result: UnitResult): ArrayBuffer[] {
+/**
+ * Adds the squares of a unit to others, in float64; to `spread`, where there is one, their squares. Returns the memory that is not
+ * needed any more.
+ */
+export function addSums(
+  sums: Map<string, Float64Array>,
+  result: UnitResult,
+  spread?: Map<string, Float64Array>,
+): ArrayBuffer[] {
   const spent: ArrayBuffer[] = []
   for (const [name, part] of Object.entries(result.sums)) {
-    const sum = sums.get(name)
-    if (!sum) {
-      sums.set(name, part)
-      continue
-    }
-    for (let i = 0; i < sum.length; i++) sum[i]! += part[i]!
+    addPower(placeOf(sums, name, part.length), part, result.squared ? 1 : 2)
+    if (spread) addPower(placeOf(spread, name, part.length), part, result.squared ? 2 : 4)
     if (part.buffer instanceof ArrayBuffer) spent.push(part.buffer)
   }
   return spent
+}
+
+function placeOf(sums: Map<string, Float64Array>, name: string, length: number): Float64Array {
+  const sum = sums.get(name) ?? new Float64Array(length)
+  sums.set(name, sum)
+  return sum
+}
+
+function addPower(sum: Float64Array, part: Float32Array, power: 1 | 2 | 4): void {
+  if (power === 1) for (let i = 0; i < sum.length; i++) sum[i]! += part[i]!
+  else for (let i = 0; i < sum.length; i++) sum[i]! += part[i]! ** power
 }

@@ -106,7 +106,7 @@ async function* batches<T>(
     const count = Math.min(batch, examples.size - start)
     const { feeds, kept } = await load(padded(start, count, batch), memory)
     const output = network.loss.logits
-    const result = await session.run({ runs: [feeds], sums: [], keep: [output] })
+    const result = await session.run({ runs: [feeds], totals: [], keep: [output] })
     memory.give(result.memory)
     return { start, count, scores: result.kept[0]![output]!.data as Float32Array, kept }
   }

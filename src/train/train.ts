@@ -74,8 +74,7 @@ export async function train(network: Network, pool: Pool, examples: Examples, op
     options.onStep?.({ done: state.epoch * stepsPerEpoch, total, epoch: state.epoch - 1, loss: state.loss })
   }
   const session = await pool.createSession(writeGraph(program.graph))
-  const sums = [...program.outputs.values()].map((output) => ({ output, form: 'add' as const }))
-  const keep = [program.losses, ...[...statistics.values()].map(({ output }) => output)]
+  const keep = [program.losses, ...program.outputs.values(), ...[...statistics.values()].map(({ output }) => output)]
   try {
     for (let epoch = state.epoch; epoch < options.epochs; epoch++) {
       const random = epochRandom(options.seed, epoch)
@@ -90,11 +89,11 @@ export async function train(network: Network, pool: Pool, examples: Examples, op
           if (s.pictures) augment(floatsOf(batch[s.pictures.input]!), s.pictures.dims, s.pictures.augmentation, random)
           feeds.push({ ...copies(state.tensors), ...batch })
         }
-        const results = await allOf(feeds.map((run) => session.run({ runs: [run], sums, keep })))
+        const results = await allOf(feeds.map((run) => session.run({ runs: [run], totals: [], keep })))
         const done = epoch * stepsPerEpoch + step + 1
         const at = { rate: s.rate * s.schedule((done - 1) / total), step: done, settings: s.optimiserSettings }
         for (const [name, output] of program.outputs) {
-          const gradient = addUp(results.map((r) => r.sums[output]!))
+          const gradient = addUp(results.map((r) => floatsOf(r.kept[0]![output]!)))
           s.optimiser.step(floatsOf(state.tensors.get(name)!), gradient, name, state.slots, at)
         }
         for (const [name, statistic] of statistics) {
@@ -183,10 +182,10 @@ async function allOf<T>(jobs: readonly Promise<T>[]): Promise<T[]> {
   return Promise.all(jobs)
 }
 
-function addUp(values: readonly Float64Array[]): Float64Array {
-  const [total, ...others] = values
-  for (const other of others) for (let i = 0; i < other.length; i++) total![i]! += other[i]!
-  return total!
+function addUp(values: readonly Float32Array[]): Float64Array {
+  const total = new Float64Array(values[0]!.length)
+  for (const value of values) for (let i = 0; i < value.length; i++) total[i]! += value[i]!
+  return total
 }
 
 /** Sets r to the mean over the micro-batches of μ·r + (1 − μ)·correction·b; `updated` has them without the correction. */

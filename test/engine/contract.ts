@@ -1,4 +1,4 @@
-import type { Pool } from '../../src/engine/engine.js'
+import type { Pool, Total } from '../../src/engine/engine.js'
 import { engineOf } from '../../src/engine/engine-of.js'
 import { isLetheError } from '../../src/errors.js'
 import { writeGraph } from '../../src/onnx/model.js'
@@ -16,6 +16,19 @@ export interface Law {
 }
 
 const model = writeGraph(mlpGraph())
+/** logits added to what is fed as `before`. */
+const total: Total = { output: 'total', input: 'before', dims: [1, 4] }
+const counting = writeGraph(
+  mlpGraph({
+    extra: [{ op: 'Add', domain: '', name: 'total', inputs: ['before', 'logits'], outputs: ['total'], attributes: {} }],
+    inputs: [{ name: 'before', dtype: 'float32', dims: [1, 4] }],
+    outputs: ['total'],
+  }),
+)
+const withZero = (feeds: { x: Tensor }): { x: Tensor; before: Tensor } => ({
+  ...feeds,
+  before: { dtype: 'float32', dims: [1, 4], data: new Float32Array(4) },
+})
 const two = (): { x: Tensor }[] => [{ x: f32([1, 6], 1) }, { x: f32([1, 6], 9) }]
 
 /** The code and data of the error that work ends with. */
@@ -83,36 +96,33 @@ export const laws: readonly Law[] = [
     },
   },
   {
-    title: 'sums outputs over the runs of a chunk in float64, plain, squared after, and of squares',
-    expected: { add: true, square: true, 'add-squares': true },
+    title: 'keeps totals over the runs of a chunk, begun anew in each',
+    expected: { first: true, again: true },
     async run(pool) {
-      const session = await pool.createSession(model)
-      const sum = async (form: 'add' | 'square' | 'add-squares'): Promise<number> =>
-        (await session.run({ runs: two(), sums: [{ output: 'logits', form }], keep: [] })).sums.logits![0]!
-      const { kept } = await session.run({ runs: two(), sums: [], keep: ['logits'] })
-      const [a, b] = kept.map((k) => Number(k.logits!.data[0])) as [number, number]
-      const facts = {
-        add: (await sum('add')) === a + b,
-        square: (await sum('square')) === (a + b) ** 2,
-        'add-squares': (await sum('add-squares')) === a * a + b * b,
-      }
+      const session = await pool.createSession(counting)
+      const { kept } = await session.run({ runs: two().map(withZero), totals: [], keep: ['total'] })
+      const [a, b] = kept.map((k) => k.total!.data as Float32Array) as [Float32Array, Float32Array]
+      const expected = a.map((v, i) => v + b[i]!).join()
+      const seen = async (): Promise<boolean> =>
+        (await session.run({ runs: two(), totals: [total], keep: [] })).totals.total!.join() === expected
+      const facts = { first: await seen(), again: await seen() }
       await session.release()
       return facts
     },
   },
   {
-    title: 'sums in memory that is handed over, whatever stood in it, and gives that of the feeds back',
-    expected: { sums: true, isSameMemory: true, back: [[24], [24]], isEmpty: true },
+    title: 'keeps totals in memory that is handed over, whatever stood in it, and gives that of the feeds back',
+    expected: { totals: true, isSameMemory: true, back: [[24], [24]], isEmpty: true },
     async run(pool) {
-      const session = await pool.createSession(model)
-      const sums = [{ output: 'logits', form: 'add' as const }]
-      const plain = await session.run({ runs: two(), sums, keep: [] })
-      const used = Float64Array.of(1, 2, Number.NaN, 4)
-      const again = await session.run({ runs: two(), sums, keep: [], memory: [new ArrayBuffer(8), used.buffer] })
+      const session = await pool.createSession(counting)
+      const plain = await session.run({ runs: two(), totals: [total], keep: [] })
+      const used = Float32Array.of(1, 2, Number.NaN, 4)
+      const memory = [new ArrayBuffer(8), used.buffer]
+      const again = await session.run({ runs: two(), totals: [total], keep: [], memory })
       await session.release()
       return {
-        sums: plain.sums.logits!.join() === again.sums.logits!.join(),
-        isSameMemory: again.sums.logits!.byteLength === 32,
+        totals: plain.totals.total!.join() === again.totals.total!.join(),
+        isSameMemory: again.totals.total!.byteLength === 16,
         back: again.memory.map((buffer) => [buffer.byteLength]),
         isEmpty: used.length === 0,
       }
@@ -126,7 +136,7 @@ export const laws: readonly Law[] = [
       const seeds = Array.from({ length: 12 }, (_, i) => i + 1)
       const one = async (seed: number): Promise<string> =>
         (
-          await session.run({ runs: [{ x: f32([1, 6], seed) }], sums: [], keep: ['logits'] })
+          await session.run({ runs: [{ x: f32([1, 6], seed) }], totals: [], keep: ['logits'] })
         ).kept[0]!.logits!.data.join()
       const together = await Promise.all(seeds.map(one))
       const alone: string[] = []
@@ -149,7 +159,7 @@ export const laws: readonly Law[] = [
       const session = await pool.createSession(writeGraph(open))
       const third = async (held: Tensor): Promise<number> => {
         await session.hold({ 'fc2.bias': held })
-        const { kept } = await session.run({ runs: [{ x: f32([1, 6]) }], sums: [], keep: ['logits'] })
+        const { kept } = await session.run({ runs: [{ x: f32([1, 6]) }], totals: [], keep: ['logits'] })
         return Number(kept[0]!.logits!.data[2])
       }
       const difference = (await third(bias)) - (await third({ dtype: 'float32', dims: [4], data: new Float32Array(4) }))
@@ -185,7 +195,7 @@ export const laws: readonly Law[] = [
     async run(pool) {
       const session = await pool.createSession(model)
       await session.release()
-      return refusal(() => session.run({ runs: two(), sums: [], keep: 'all' }))
+      return refusal(() => session.run({ runs: two(), totals: [], keep: 'all' }))
     },
   },
 ]

@@ -16,7 +16,7 @@ describe('the engine contract, in Node', () => {
   it('finishes what runs before a pool closes', async () => {
     const own = createPool({ workers: 1 })
     const session = await own.createSession(writeGraph(mlpGraph()))
-    const running = session.run({ runs: [{ x: f32([1, 6]) }], sums: [], keep: ['logits'] })
+    const running = session.run({ runs: [{ x: f32([1, 6]) }], totals: [], keep: ['logits'] })
     await own.close()
     expect((await running).kept[0]!.logits!.dims).toEqual([1, 4])
   })

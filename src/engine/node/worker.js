@@ -14,8 +14,8 @@ ort.env.logLevel = device === 'cpu' ? 'error' : 'fatal'
 /** @type {import('../serve.js').Ways} */
 const ways =
   device === 'cpu'
-    ? { options: {}, keepsOutputs: true }
-    : { options: acceleratorOptions(device), keepsOutputs: true, start: () => startAccelerator(ort, device) }
+    ? { options: {}, addsInPlace: true }
+    : { options: acceleratorOptions(device), addsInPlace: true, start: () => startAccelerator(ort, device) }
 
 port.on(
   'message',
