@@ -29,13 +29,14 @@ export function columnsOf(e: Emitter, x: Val, window: Window, Q: readonly number
   const { kernel, begin, end } = window
   const [P, K] = [sizeOf(Q), sizeOf(kernel)]
   if (K > 1 && isTiling(window, S, Q)) return { blocks: [tiled(e, x, kernel, Q)], order: 'CK' }
-  const padded = e.pad(x, [0, 0, ...begin], [0, 0, ...end])
   if (K === 1 || C < fewestChannels) {
+    const padded = e.pad(x, [0, 0, ...begin], [0, 0, ...end])
     const blocks = seenByRow(e, padded, window, Q).map((v) => e.swapLast(e.reshape(v, [N, v.dims[1]!, P])))
     return { blocks, order: 'KC' }
   }
   const spatial = kernel.map((_, i) => i + 2)
-  const last = e.transpose(padded, [0, ...spatial, 1])
+  // Moved first and padded then: rows of channels are longer runs, and ONNX Runtime moves them while it brings a convolution's result out of its own layout.
+  const last = e.pad(e.transpose(x, [0, ...spatial, 1]), [0, ...begin, 0], [0, ...end, 0])
   const blocks = seenThrough(e, last, window, Q, 1).map((v) => e.reshape(v, [N, P, C]))
   return { blocks, order: 'KC' }
 }

@@ -12,6 +12,7 @@ import {
   type Rule,
   type RuleContext,
   refuse,
+  type Thunk,
 } from '../rule.js'
 import { signOf } from './elementwise.js'
 
@@ -27,17 +28,7 @@ export const norm: readonly Rule[] = [
     vjp: (c) => {
       if (c.dO.slice(1).some((d) => d)) refuse(c, 'its running statistics used')
       const isTraining = c.opset >= 14 && intOf(c, 'training_mode', 0) === 1
-      const over = isTraining ? [0, ...spatial(input(c, 0))] : []
-      const hat = once(() => (isTraining ? normalised(c, input(c, 0), over) : running(c)))
-      const scale = (): Val => channels(c, input(c, 1))
-      return [
-        () =>
-          isTraining ? gradient(c, hat(), c.e.mul(dy(c), scale()), over) : c.e.mul(dy(c), c.e.mul(hat().r, scale())),
-        () => perChannel(c, c.e.mul(dy(c), hat().x)),
-        () => perChannel(c, dy(c)),
-        undefined,
-        undefined,
-      ]
+      return [...(isTraining ? byBatch(c) : byRunning(c)), () => perChannel(c, dy(c)), undefined, undefined]
     },
   },
   {
@@ -139,10 +130,23 @@ function normalised(c: RuleContext, x: Val, over: readonly number[]): Normalised
   return { x: c.e.mul(centred, r), r }
 }
 
-/** x̂ with the running statistics that are inputs 3 and 4. */
-function running(c: RuleContext): Normalised {
-  const r = channels(c, inverseRoot(c, input(c, 4)))
-  return { x: c.e.mul(c.e.sub(input(c, 0), channels(c, input(c, 3))), r), r }
+/** dx and ds of batch norm on the statistics of the batch. */
+function byBatch(c: RuleContext): Thunk[] {
+  const over = [0, ...spatial(input(c, 0))]
+  const hat = once(() => normalised(c, input(c, 0), over))
+  return [
+    () => gradient(c, hat(), c.e.mul(dy(c), channels(c, input(c, 1))), over),
+    () => perChannel(c, c.e.mul(dy(c), hat().x)),
+  ]
+}
+
+/** dx and ds of batch norm on the running statistics, which are inputs 3 and 4: ds = r·Σ dy·(x − μ), so that no x̂ is written. */
+function byRunning(c: RuleContext): Thunk[] {
+  const r = once(() => inverseRoot(c, input(c, 4)))
+  return [
+    () => c.e.mul(dy(c), channels(c, c.e.mul(r(), input(c, 1)))),
+    () => c.e.mul(perChannel(c, c.e.mul(dy(c), c.e.sub(input(c, 0), channels(c, input(c, 3))))), r()),
+  ]
 }
 
 function gradient(c: RuleContext, { x, r }: Normalised, g: Val, over: readonly number[]): Val {
