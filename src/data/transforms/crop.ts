@@ -1,6 +1,16 @@
 import { LetheError } from '../../errors.js'
 import type { Transform } from './picture.js'
 
+export interface Size {
+  readonly width: number
+  readonly height: number
+}
+
+/** Where the part of a size lies that a crop keeps. */
+export function middle(size: Size, kept: Size): { readonly left: number; readonly top: number } {
+  return { left: Math.floor((size.width - kept.width) / 2), top: Math.floor((size.height - kept.height) / 2) }
+}
+
 /**
  * The middle of a picture: the first row is ⌊(H − h)/2⌋, the first column ⌊(W − w)/2⌋.
  * Throws `image-size` where the picture is smaller than the crop; nothing is padded.
@@ -17,8 +27,8 @@ export const crop: Transform = {
         { id, got: [picture.width, picture.height], expected: [width, height] },
       )
     }
-    const top = Math.floor((picture.height - height) / 2)
-    const left = Math.floor((picture.width - width) / 2)
+    if (picture.width === width && picture.height === height) return picture
+    const { top, left } = middle(picture, spec.crop)
     const rowLength = width * picture.channels
     const values = new Uint8Array(height * rowLength)
     for (let y = 0; y < height; y++) {

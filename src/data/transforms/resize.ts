@@ -1,3 +1,4 @@
+import { middle, type Size } from './crop.js'
 import type { Picture, Transform } from './picture.js'
 import type { Filter, Resize } from './preprocessing.js'
 
@@ -9,6 +10,7 @@ import type { Filter, Resize } from './preprocessing.js'
  * `nearest` takes in[⌊c⌋]. With `shortestEdge` the longer side is ⌊edge·long/short⌋.
  * Measured against Pillow, whose weights are rounded to fixed point: results differ by at most one level. Pillow 13 takes
  * the columns first where a picture grows in width and shrinks in height; that order is not followed.
+ * Where a crop follows, only what it keeps is made.
  */
 export const resize: Transform = {
   name: 'resize',
@@ -17,11 +19,17 @@ export const resize: Transform = {
     const { width, height } = sizeAfter(picture, spec.resize)
     const filter = spec.resize.filter ?? 'bilinear'
     if (width === picture.width && height === picture.height) return picture
-    return alongColumns(alongRows(picture, width, filter), height, filter)
+    // What the crop would take away again is not made.
+    const { crop } = spec
+    const kept = crop && crop.width <= width && crop.height <= height ? crop : { width, height }
+    const { left, top } = middle({ width, height }, kept)
+    const columns = windows(picture.width, width, filter, left, kept.width)
+    const rows = windows(picture.height, height, filter, top, kept.height)
+    return alongColumns(alongRows(picture, columns, rows), rows)
   },
 }
 
-function sizeAfter(picture: Picture, to: Resize): { width: number; height: number } {
+function sizeAfter(picture: Size, to: Resize): Size {
   if (!('shortestEdge' in to)) return to
   const { width, height } = picture
   const long = Math.floor((to.shortestEdge * Math.max(width, height)) / Math.min(width, height))
@@ -49,66 +57,91 @@ const kernels = {
   lanczos: { support: 3, weight: (x) => (Math.abs(x) < 3 ? sinc(x) * sinc(x / 3) : 0) },
 } as const satisfies Record<Exclude<Filter, 'nearest'>, Kernel>
 
-/** Input pixels of one output pixel: the first, and the weight of each. */
-interface Window {
-  readonly first: number
-  readonly weights: readonly number[]
+/** Input pixels of some output pixels in a row, from the first of all on, and their weights one after another. */
+interface Windows {
+  /** Of output pixel i: the first input pixel … */
+  readonly firsts: Int32Array
+  /** … and where its weights start; the last entry is the end of all. */
+  readonly starts: Int32Array
+  readonly weights: Float64Array
 }
 
-function windows(from: number, to: number, filter: Filter): Window[] {
+/** Windows of the output pixels `start` to `start + count − 1`, when `from` pixels become `to`. */
+function windows(from: number, to: number, filter: Filter, start: number, count: number): Windows {
+  const firsts = new Int32Array(count)
+  const starts = new Int32Array(count + 1)
+  const weights: number[] = []
+  for (let i = 0; i < count; i++) {
+    firsts[i] = addWindow(weights, from, to, filter, start + i)
+    starts[i + 1] = weights.length
+  }
+  return { firsts, starts, weights: Float64Array.from(weights) }
+}
+
+/** Adds the weights of output pixel i; returns its first input pixel. */
+function addWindow(weights: number[], from: number, to: number, filter: Filter, i: number): number {
   const scale = from / to
-  if (filter === 'nearest') {
-    return Array.from({ length: to }, (_, i) => ({ first: Math.floor((i + 0.5) * scale), weights: [1] }))
+  const centre = (i + 0.5) * scale
+  if (filter === 'nearest' || from === to) {
+    weights.push(1)
+    return Math.floor(centre)
   }
   const { support, weight } = kernels[filter]
   const stretch = Math.max(scale, 1)
-  return Array.from({ length: to }, (_, i) => {
-    const centre = (i + 0.5) * scale
-    const first = Math.max(0, Math.floor(centre - support * stretch + 0.5))
-    const end = Math.min(from, Math.floor(centre + support * stretch + 0.5))
-    const raw = Array.from({ length: end - first }, (_, j) => weight((first + j - centre + 0.5) / stretch))
-    const sum = raw.reduce((a, w) => a + w, 0)
-    return { first, weights: raw.map((w) => w / sum) }
-  })
+  const first = Math.max(0, Math.floor(centre - support * stretch + 0.5))
+  const end = Math.min(from, Math.floor(centre + support * stretch + 0.5))
+  const raw = Array.from({ length: end - first }, (_, j) => weight((first + j - centre + 0.5) / stretch))
+  const sum = raw.reduce((a, w) => a + w, 0)
+  for (const w of raw) weights.push(w / sum)
+  return first
 }
 
-function alongRows(picture: Picture, width: number, filter: Filter): Picture {
-  if (width === picture.width) return picture
-  const { height, channels } = picture
-  const values = new Uint8Array(width * height * channels)
-  for (const [x, window] of windows(picture.width, width, filter).entries()) {
-    for (let y = 0; y < height; y++) {
-      const from = (y * picture.width + window.first) * channels
-      blend(picture.values, from, channels, window.weights, values, (y * width + x) * channels, channels)
+/** Input rows that windows reach: the first, and how many. */
+function reach({ firsts, starts }: Windows): { readonly first: number; readonly count: number } {
+  const last = firsts.length - 1
+  return { first: firsts[0]!, count: firsts[last]! + starts[last + 1]! - starts[last]! - firsts[0]! }
+}
+
+/** Of the rows that are needed afterwards: out[y, x, c] = Σⱼ weights[x, j]·values[y, first[x] + j, c]. */
+function alongRows({ width, channels, values }: Picture, columns: Windows, rows: Windows): Picture {
+  const { first, count } = reach(rows)
+  const { firsts, starts, weights } = columns
+  const out = new Uint8Array(firsts.length * count * channels)
+  let at = 0
+  for (let y = first; y < first + count; y++) {
+    for (let x = 0; x < firsts.length; x++) {
+      const begin = (y * width + firsts[x]!) * channels
+      const end = starts[x + 1]!
+      for (let c = 0; c < channels; c++) {
+        let sum = 0
+        for (let j = starts[x]!, from = begin + c; j < end; j++, from += channels) sum += weights[j]! * values[from]!
+        out[at++] = rounded(sum)
+      }
     }
   }
-  return { width, height, channels, values }
+  return { width: firsts.length, height: count, channels, values: out }
 }
 
-function alongColumns(picture: Picture, height: number, filter: Filter): Picture {
-  if (height === picture.height) return picture
-  const { width, channels } = picture
+/** out[y, k] = Σⱼ weights[y, j]·values[first[y] + j, k]; the picture begins with the first row that is needed. */
+function alongColumns({ width, channels, values }: Picture, rows: Windows): Picture {
+  const { firsts, starts, weights } = rows
   const stride = width * channels
-  const values = new Uint8Array(height * stride)
-  for (const [y, window] of windows(picture.height, height, filter).entries()) {
-    blend(picture.values, window.first * stride, stride, window.weights, values, y * stride, stride)
+  const out = new Uint8Array(firsts.length * stride)
+  const sums = new Float64Array(stride)
+  for (let y = 0; y < firsts.length; y++) {
+    sums.fill(0)
+    let from = (firsts[y]! - firsts[0]!) * stride
+    for (let j = starts[y]!; j < starts[y + 1]!; j++, from += stride) {
+      const weight = weights[j]!
+      for (let k = 0; k < stride; k++) sums[k]! += weight * values[from + k]!
+    }
+    for (let k = 0; k < stride; k++) out[y * stride + k] = rounded(sums[k]!)
   }
-  return { width, height, channels, values }
+  return { width, height: firsts.length, channels, values: out }
 }
 
-/** out[at + k] = Σⱼ weights[j]·values[from + j·step + k] for k < count, rounded and cut to 0…255. */
-function blend(
-  values: Picture['values'],
-  from: number,
-  step: number,
-  weights: readonly number[],
-  out: Uint8Array,
-  at: number,
-  count: number,
-): void {
-  for (let k = 0; k < count; k++) {
-    let sum = 0
-    for (let j = 0; j < weights.length; j++) sum += weights[j]! * values[from + j * step + k]!
-    out[at + k] = Math.max(0, Math.min(255, Math.floor(sum + 0.5)))
-  }
+/** To the nearest of 0…255, halves up: below 0, where cutting is not rounding down, all become 0. */
+function rounded(sum: number): number {
+  const level = (sum + 0.5) | 0
+  return level < 0 ? 0 : level > 255 ? 255 : level
 }

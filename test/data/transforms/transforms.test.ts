@@ -62,6 +62,30 @@ describe('resize', () => {
   })
 })
 
+describe('resize before a crop', () => {
+  it.each(
+    filterNames.flatMap((filter) =>
+      [
+        [40, 31],
+        [21, 64],
+        [33, 47],
+      ].map((to) => ({ filter, to })),
+    ),
+  )('makes the same pixels as a crop of the whole: $filter to $to', async ({ filter, to }) => {
+    const picture = await (await pillow())('picture')
+    const spec = { channels: 'RGB', resize: { width: to[0]!, height: to[1]!, filter } } as const
+    const cut = { ...spec, crop: { width: 20, height: 31 } } as const
+    const whole = crop.apply(resize.apply(picture, spec, 'x'), cut, 'x')
+    expect(crop.apply(resize.apply(picture, cut, 'x'), cut, 'x')).toEqual(whole)
+  })
+
+  it('leaves a picture that the crop does not fit to the crop, which refuses it', () => {
+    const picture = { width: 8, height: 8, channels: 1, values: new Uint8Array(64) }
+    const spec = { channels: 'grey', resize: { width: 4, height: 4 }, crop: { width: 2, height: 5 } } as const
+    expect(() => crop.apply(resize.apply(picture, spec, 'x'), spec, 'x')).toThrow('"x" is 4×4 pixels, smaller than')
+  })
+})
+
 describe('channels', () => {
   it('turns colour into grey as Pillow does', async () => {
     const load = await pillow()
