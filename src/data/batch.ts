@@ -15,7 +15,7 @@ import {
   toNumbers,
 } from '../tensor/tensor.js'
 import type { Dataset, Example } from './dataset.js'
-import { preprocess } from './preprocess.js'
+import { type Prepared, preprocessor } from './preprocess.js'
 import type { Preprocessing } from './transforms/preprocessing.js'
 
 /** A model input to be filled. */
@@ -47,13 +47,18 @@ export async function makeBatch(
   memory?: Memory,
 ): Promise<Record<string, Tensor>> {
   const stacks = new Map<string, Stack>()
+  const preprocess = preprocessor(spec, inputs[0]?.dims ?? [])
   for (let start = 0; start < indices.length; start += readAtOnce) {
     const rows = Array.from({ length: Math.min(readAtOnce, indices.length - start) }, (_, k) => indices[start + k]!)
-    const examples = await Promise.all(rows.map((row) => dataset.read(row)))
-    for (const [k, example] of examples.entries()) {
+    const reading = rows.map(async (row) => dataset.read(row))
+    // A failure is told where its record's turn comes; until then it must not count as unhandled.
+    for (const job of reading) job.catch(() => {})
+    for (const [k, job] of reading.entries()) {
+      // One after another: a record is stacked while those after it are still being read.
+      const example = await job
       const id = dataset.id(rows[k]!)
       for (const input of inputs) {
-        const value = tensorFor(example, input, inputs, spec, id)
+        const value = valueFor(example, input, inputs, preprocess, id)
         const stack = stacks.get(input.name) ?? newStack(input, value.dims, indices.length, memory)
         stacks.set(input.name, stack)
         put(stack, start + k, value, id)
@@ -78,21 +83,20 @@ function newStack(input: BatchInput, rowDims: readonly number[], count: number, 
   return { input, rowDims, tensor: { dtype, dims, data } }
 }
 
-function tensorFor(
+function valueFor(
   example: Example,
   input: BatchInput,
   inputs: readonly BatchInput[],
-  spec: Preprocessing,
+  preprocess: ReturnType<typeof preprocessor>,
   id: string,
-): Tensor {
+): Tensor | Prepared {
   if (example.kind === 'image') {
     if (inputs.length > 1) {
       throw new LetheError('data-format', `Record "${id}" is one image, but the model takes ${inputs.length} inputs.`, {
         id,
       })
     }
-    const { values, dims } = preprocess(example, spec, input.dims, id)
-    return { dtype: 'float32', dims, data: values }
+    return preprocess(example, id)
   }
   const { tensors } = example
   const names = [input.source, input.name, ...(inputs.length === 1 ? ['x', 'input_ids'] : [])]
@@ -109,7 +113,7 @@ function tensorFor(
   return found
 }
 
-function put(stack: Stack, row: number, value: Tensor, id: string): void {
+function put(stack: Stack, row: number, value: Tensor | Prepared, id: string): void {
   const { input, tensor, rowDims } = stack
   const sameRank = value.dims.length === input.dims.length
   if (!sameRank || value.dims.some((d, a) => (input.dims[a]! >= 0 && input.dims[a] !== d) || rowDims[a] !== d)) {
@@ -120,10 +124,18 @@ function put(stack: Stack, row: number, value: Tensor, id: string): void {
       { id, input: input.name, got: value.dims, expected: input.dims },
     )
   }
-  const data = convert(value, input, id)
+  const length = sizeOf(value.dims)
+  const data = tensor.data.subarray(row * length, (row + 1) * length)
+  if ('write' in value && data instanceof Float32Array) value.write(data)
+  else toBytes(data).set(toBytes(convert('write' in value ? written(value) : value, input, id)))
   // After the conversion: a large float64 may be infinite as a float32.
   if (isFloat(input.dtype)) checkFinite({ dtype: input.dtype, dims: value.dims, data }, id, input.name)
-  toBytes(tensor.data).set(toBytes(data), row * data.byteLength)
+}
+
+function written({ dtype, dims, write }: Prepared): Tensor {
+  const data = new Float32Array(sizeOf(dims))
+  write(data)
+  return { dtype, dims, data }
 }
 
 function checkFinite(value: Tensor, id: string, input: string): void {

@@ -46,8 +46,9 @@ export function cifarLabels(form: CifarForm, row: Uint8Array, id: string): { lab
 /** Picture of a row: planes to interleaved channels. */
 export function cifarImage(form: CifarForm, row: Uint8Array): ImageExample {
   const pixels = new Uint8Array(3 * plane)
-  for (let p = 0; p < plane; p++) {
-    for (let c = 0; c < 3; c++) pixels[p * 3 + c] = row[form.labelBytes + c * plane + p]!
+  for (let c = 0; c < 3; c++) {
+    const from = form.labelBytes + c * plane
+    for (let p = 0; p < plane; p++) pixels[p * 3 + c] = row[from + p]!
   }
   return { kind: 'image', width: side, height: side, channels: 3, pixels }
 }

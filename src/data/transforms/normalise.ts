@@ -1,29 +1,37 @@
 import { LetheError } from '../../errors.js'
-import type { Transform } from './picture.js'
+import type { Picture } from './picture.js'
+import type { Preprocessing } from './preprocessing.js'
 
 /**
- * Values as the model takes them: (value·rescale − mean)/std, per channel, computed in float64 and rounded to float32.
- * Throws `config-invalid` where there is not one mean and one std a channel.
+ * What each of the 256 values of a pixel becomes, one table a channel: (value·rescale − mean)/std, computed in float64 and
+ * rounded to float32. Throws `config-invalid` where there is not one mean and one std a channel.
  */
-export const normalise: Transform = {
-  name: 'normalise',
-  apply(picture, spec) {
-    const { channels } = picture
-    const rescale = spec.rescale ?? 1 / 255
-    const mean = perChannel('mean', spec.mean ?? 0, channels)
-    const std = perChannel('std', spec.std ?? 1, channels)
-    // A channel has 256 values: each is computed once.
-    const table = new Float32Array(channels * 256)
-    for (let c = 0; c < channels; c++) {
-      for (let v = 0; v < 256; v++) table[c * 256 + v] = (v * rescale - mean[c]!) / std[c]!
-    }
-    const values = new Float32Array(picture.values.length)
-    for (let i = 0, c = 0; i < values.length; i++) {
-      values[i] = table[c * 256 + picture.values[i]!]!
-      if (++c === channels) c = 0
-    }
-    return { ...picture, values }
-  },
+export function valueTables(spec: Preprocessing, channels: number): readonly Float32Array[] {
+  const rescale = spec.rescale ?? 1 / 255
+  const mean = perChannel('mean', spec.mean ?? 0, channels)
+  const std = perChannel('std', spec.std ?? 1, channels)
+  return mean.map((m, c) => {
+    const table = new Float32Array(256)
+    for (let v = 0; v < 256; v++) table[v] = (v * rescale - m) / std[c]!
+    return table
+  })
+}
+
+/**
+ * Writes what the pixels of a picture become, in the order of the layout: 'NCHW' (default) turns interleaved channels
+ * [H, W, C] into planes [C, H, W], 'NHWC' leaves them.
+ */
+export function writeValues(
+  { values, channels }: Picture,
+  tables: readonly Float32Array[],
+  layout: Preprocessing['layout'],
+  out: Float32Array,
+): void {
+  const plane = values.length / channels
+  for (const [c, table] of tables.entries()) {
+    if (layout === 'NHWC') for (let i = c; i < values.length; i += channels) out[i] = table[values[i]!]!
+    else for (let p = 0, i = c, at = c * plane; p < plane; p++, i += channels) out[at + p] = table[values[i]!]!
+  }
 }
 
 function perChannel(field: string, value: number | readonly number[], channels: number): readonly number[] {

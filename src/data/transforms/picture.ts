@@ -6,7 +6,7 @@ export interface Picture {
   readonly height: number
   readonly channels: number
   /** Values row by row, channels interleaved: [H, W, C]. */
-  readonly values: Uint8Array | Float32Array
+  readonly values: Uint8Array
 }
 
 /** What the transforms go by: the declared preprocessing, with the channels decided. */
@@ -14,7 +14,7 @@ export interface PictureSpec extends Preprocessing {
   readonly channels: 'RGB' | 'BGR' | 'grey'
 }
 
-/** One step of preprocessing. All transforms have this shape; one that is not declared gives its picture back. */
+/** One step of preprocessing that makes pixels of pixels. All transforms have this shape; one that is not declared gives its picture back. */
 export interface Transform {
   readonly name: string
   /** The picture after this step. Throws `image-size` where it cannot be done. */
