@@ -122,5 +122,11 @@ async function decode(path: string, id: string): Promise<ImageExample> {
     })
   if (info.channels !== 3)
     throw new LetheError('data-format', `Image "${id}" has ${info.channels} channels, expected 3.`)
-  return { kind: 'image', width: info.width, height: info.height, channels: 3, pixels: new Uint8Array(data) }
+  return {
+    kind: 'image',
+    width: info.width,
+    height: info.height,
+    channels: 3,
+    pixels: new Uint8Array(data.buffer, data.byteOffset, data.length),
+  }
 }
