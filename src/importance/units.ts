@@ -33,7 +33,7 @@ export async function openUnits(
   const session = await pool.createSession(writeGraph(program.graph))
   const memory = createMemory()
   const spent: ArrayBuffer[] = []
-  const work = { program, session, examples, memory, spent, squares, oneByOne }
+  const work = { program, session, examples, memory, spent, squares, oneByOne, loading: inTurn() }
   return {
     program,
     run: (units, signal) => inOrder(units, (unit) => runUnit(unit, work), unitsInFlight(network, wanted, pool), signal),
@@ -98,18 +98,39 @@ interface UnitWork {
   readonly spent: ArrayBuffer[]
   readonly squares: Estimator['squares']
   readonly oneByOne: boolean
+  /** Units are loaded in turn: a worker that waits for the first is not kept waiting by those after it. */
+  readonly loading: <T>(load: () => Promise<T>) => Promise<T>
 }
 
-async function runUnit(
-  unit: WorkUnit,
-  { program, session, examples, memory, spent, squares, oneByOne }: UnitWork,
-): Promise<UnitResult> {
-  const size = oneByOne ? 1 : program.batch
-  const runs: Tensors[] = []
-  for (let start = 0; start < unit.rows.length; start += size) {
-    const weight = typeof unit.weight === 'number' ? unit.weight : unit.weight.slice(start, start + size)
-    runs.push(await feedsOf(program, examples, unit.rows.slice(start, start + size), weight, memory))
+/** Does one piece of work after another, in the order they are given. */
+function inTurn(): UnitWork['loading'] {
+  let last: Promise<unknown> = Promise.resolve()
+  return (load) => {
+    const next = last.then(load)
+    last = next.catch(() => {})
+    return next
   }
+}
+
+/** Examples whose reading may be under way while those before them are preprocessed. */
+const readAhead = 16
+
+/** Feeds of the runs of a unit, `size` examples each. */
+async function runsOf(unit: WorkUnit, size: number, { program, examples, memory }: UnitWork): Promise<Tensors[]> {
+  const starts = Array.from({ length: Math.ceil(unit.rows.length / size) }, (_, r) => r * size)
+  const load = (start: number): Promise<Tensors> => {
+    const weight = typeof unit.weight === 'number' ? unit.weight : unit.weight.slice(start, start + size)
+    return feedsOf(program, examples, unit.rows.slice(start, start + size), weight, memory)
+  }
+  const runs: Tensors[] = []
+  for await (const run of inOrder(starts, load, 1 + Math.ceil(readAhead / size))) runs.push(run)
+  return runs
+}
+
+async function runUnit(unit: WorkUnit, work: UnitWork): Promise<UnitResult> {
+  const { program, session, examples, memory, spent, squares, oneByOne } = work
+  const size = oneByOne ? 1 : program.batch
+  const runs = await work.loading(() => runsOf(unit, size, work))
   const names = [...program.outputs]
   const chunk: Chunk = {
     runs,

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createPool, engineOf } from '../../src/engine/node/pool.js'
 import { estimateImportance } from '../../src/importance/estimate.js'
+import { unitSize } from '../../src/importance/estimators/exact.js'
 import type { Importance } from '../../src/importance/importance.js'
 import type { Resumable } from '../../src/importance/resume.js'
 import { type Examples, pick } from '../../src/network/examples.js'
@@ -53,6 +54,28 @@ describe('exact importances', () => {
     const examples = smallExamples(41)
     expect(distance(await estimate(examples), await loop(examples))).toBeLessThan(1e-6)
   })
+  it('are computed of units that are loaded in turn, so that the first is soon there', async () => {
+    const plain = smallExamples(300)
+    const each = unitSize(300)
+    const order: number[] = []
+    const result = await estimate(
+      {
+        ...plain,
+        async load(rows) {
+          const feeds = await plain.load(rows)
+          for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve))
+          order.push(Math.floor(rows[0]! / each))
+          return feeds
+        },
+      },
+      {},
+      two,
+    )
+    expect(order.length).toBeGreaterThan(new Set(order).size)
+    expect(order).toEqual([...order].sort((a, b) => a - b))
+    expect(result.sums).toEqual((await estimate(plain)).sums)
+  })
+
   it('of a Softmax model are those of its scores', async () => {
     const probabilities = await openNetwork(mlpGraph({ end: 'Softmax' }), engineOf(one))
     const a = await estimateImportance(probabilities, one, smallExamples(20))
