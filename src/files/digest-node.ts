@@ -13,6 +13,17 @@ export interface FileDigest {
   readonly sha256: string
 }
 
+/** Size and SHA-256 of bytes in pieces. */
+export function digestOf(pieces: Iterable<Uint8Array>): FileDigest {
+  const hash = createHash('sha256')
+  let sizeBytes = 0
+  for (const piece of pieces) {
+    hash.update(piece)
+    sizeBytes += piece.byteLength
+  }
+  return { sizeBytes, sha256: hash.digest('hex') }
+}
+
 /** Size and SHA-256 of a file, with memory that does not grow with it. Throws `not-found`, `unreadable`. */
 export async function digestFile(path: string): Promise<FileDigest> {
   const hash = createHash('sha256')

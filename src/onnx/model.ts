@@ -1,9 +1,10 @@
-import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
+import { create, fromBinary, type MessageInitShape } from '@bufbuild/protobuf'
 import { LetheError } from '../errors.js'
 import { onnxTypeCode } from '../graph/emitter.js'
 import type { Attribute, Graph, LocalFunction, Node, ValueInfo } from '../graph/graph.js'
 import { ordered } from '../graph/order.js'
 import { type Tensor, toInt64 } from '../tensor/tensor.js'
+import { joined, piecesOf, shallowCopy, sizeOfPieces } from './pieces.js'
 import {
   type AttributeProto,
   AttributeProtoSchema,
@@ -274,7 +275,7 @@ export function writeGraph(
     metadataProps: Object.entries(options.metadata ?? {}).map(([key, value]) => ({ key, value })),
     graph: writeBody(graph),
   })
-  return bytesOf(proto, options)
+  return joined(boundedPieces(proto, options))
 }
 
 function writeBody(graph: Graph): GraphProto {
@@ -296,13 +297,14 @@ function writeBody(graph: Graph): GraphProto {
   })
 }
 
-/** Bytes of a model; the weights are counted before any memory is taken. */
-function bytesOf(proto: ModelProto, { limitBytes = 2 ** 31 - 1 }: WriteOptions): Uint8Array {
+/** Bytes of a model in pieces; the weights are counted before any memory is taken. */
+function boundedPieces(proto: ModelProto, { limitBytes = 2 ** 31 - 1 }: WriteOptions): Uint8Array[] {
   const weights = proto.graph?.initializer.reduce((n, t) => n + t.rawData.byteLength, 0) ?? 0
   if (weights > limitBytes) throw tooLarge(weights, limitBytes)
-  const bytes = toBinary(ModelProtoSchema, proto)
-  if (bytes.byteLength > limitBytes) throw tooLarge(bytes.byteLength, limitBytes)
-  return bytes
+  const pieces = piecesOf(proto)
+  const size = sizeOfPieces(pieces)
+  if (size > limitBytes) throw tooLarge(size, limitBytes)
+  return pieces
 }
 
 function tooLarge(bytes: number, limit: number): LetheError {
@@ -324,6 +326,15 @@ export function writeModel(
   changed: ReadonlyMap<string, Tensor> = new Map(),
   options: WriteOptions = {},
 ): Uint8Array {
+  return joined(modelPieces(model, changed, options))
+}
+
+/** What `writeModel` gives, in consecutive pieces that share the memory of the model and of the new values. */
+export function modelPieces(
+  model: Model,
+  changed: ReadonlyMap<string, Tensor>,
+  options: WriteOptions = {},
+): Uint8Array[] {
   const proto = shallowCopy(model.proto)
   const graph = shallowCopy(model.proto.graph ?? create(GraphProtoSchema))
   const left = new Set(changed.keys())
@@ -345,7 +356,7 @@ export function writeModel(
   giveOwn(graph, changed, left)
   if (left.size > 0) throw new LetheError('internal', `No initializer is called ${[...left].join(', ')}.`)
   proto.graph = graph
-  return bytesOf(proto, options)
+  return boundedPieces(proto, options)
 }
 
 /**
@@ -365,9 +376,4 @@ function giveOwn(graph: GraphProto, changed: ReadonlyMap<string, Tensor>, names:
   if (own.length === 0) return
   graph.node = nodes
   graph.initializer = [...graph.initializer, ...own]
-}
-
-/** Copy of a message that shares its fields; assigning to the copy leaves the original as it is. */
-function shallowCopy<T extends object>(message: T): T {
-  return Object.assign(Object.create(Object.getPrototypeOf(message)), message)
 }

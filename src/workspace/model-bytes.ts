@@ -1,6 +1,7 @@
 import { LetheError } from '../errors.js'
 import { prepare } from '../network/prepare.js'
-import { type Model, writeModel } from '../onnx/model.js'
+import { type Model, modelPieces } from '../onnx/model.js'
+import { joined } from '../onnx/pieces.js'
 import { type DataType, numberAt, numberToHalf, type Tensor } from '../tensor/tensor.js'
 
 /**
@@ -8,6 +9,14 @@ import { type DataType, numberAt, numberToHalf, type Tensor } from '../tensor/te
  * merged by value are written apart where one of them changes; copies of one parameter are all written.
  */
 export function modelBytes(file: { readonly model: Model }, changed: ReadonlyMap<string, Float32Array>): Uint8Array {
+  return joined(changedPieces(file, changed))
+}
+
+/** The same in consecutive pieces, which share the memory of the model and of the new values. */
+export function changedPieces(
+  file: { readonly model: Model },
+  changed: ReadonlyMap<string, Float32Array>,
+): Uint8Array[] {
   const { initializers } = file.model.graph
   const tensors = new Map<string, Tensor>()
   const { untied, tied } = prepare(file.model.graph)
@@ -28,7 +37,7 @@ export function modelBytes(file: { readonly model: Model }, changed: ReadonlyMap
     if (old) tensors.set(name, retyped(old, next))
     else if (!tensors.has(name)) throw new LetheError('internal', `The changed parameter "${name}" is not in the file.`)
   }
-  return writeModel(file.model, tensors)
+  return modelPieces(file.model, tensors)
 }
 
 /** A matrix turned: `rows` rows of the result. */

@@ -11,9 +11,9 @@ import type { LossName } from '../fisher/loss.js'
 import { looseInputs, type Network, openNetwork } from '../network/network.js'
 import { type Model, readModel } from '../onnx/model.js'
 import type { ReadExternal } from '../onnx/tensor-proto.js'
-import { modelBytes } from './model-bytes.js'
+import { changedPieces } from './model-bytes.js'
 
-export { modelBytes } from './model-bytes.js'
+export { changedPieces, modelBytes } from './model-bytes.js'
 
 /** A model file: its bytes read, its SHA-256, and where it lies. */
 export interface ModelFile {
@@ -113,5 +113,5 @@ export async function saveModel(
   changed: ReadonlyMap<string, Float32Array>,
   path: string,
 ): Promise<string> {
-  return (await writeFileAtomic(path, modelBytes(file, changed))).sha256
+  return (await writeFileAtomic(path, changedPieces(file, changed))).sha256
 }

@@ -4,9 +4,9 @@ import { basename } from 'node:path'
 import type { Dataset } from '../../data/dataset.js'
 import { idsText, makeRecord, type RecordSetEntry, type RunRecord, recordText } from '../../evidence/record.js'
 import { writeFilesAtomic } from '../../files/atomic-node.js'
-import { sha256Hex } from '../../files/digest-node.js'
+import { digestOf, sha256Hex } from '../../files/digest-node.js'
 import { version } from '../../version.js'
-import { modelBytes } from '../../workspace/model-node.js'
+import { changedPieces } from '../../workspace/model-node.js'
 import { judgeRequest, type PlannedRequest, planRequest } from '../../workspace/request.js'
 import type { Workspace } from '../../workspace/workspace-node.js'
 import type { Verb } from '../command.js'
@@ -43,7 +43,8 @@ export const forget: Verb = {
       if (planned.task === 'records' && !planned.sets.judges.unseen)
         terminal.warn('no --test data: whether the records can still be told from unseen ones is not measured.')
       const judged = await judgeRequest(workspace, planned, request)
-      const bytes = modelBytes(workspace.file, planned.plan.changed)
+      const pieces = changedPieces(workspace.file, planned.plan.changed)
+      const written = digestOf(pieces)
       const record = recordText(
         makeRecord({
           ...environment(),
@@ -74,7 +75,7 @@ export const forget: Verb = {
               selectors: [...texts],
             },
           },
-          outputs: { model: { name: basename(out), sizeBytes: bytes.byteLength, sha256: sha256Hex(bytes) } },
+          outputs: { model: { name: basename(out), ...written } },
           strength: strengthEntry(planned, request.strength?.kind),
           evaluation: plainJson({ before: judged.before.facts, after: judged.after.facts }),
           verdict: plainJson(judged.verdict) as RunRecord['verdict'],
@@ -84,13 +85,13 @@ export const forget: Verb = {
       // The record first: no model is ever without its record, and a record without its model is told by the digest in it.
       await writeFilesAtomic([
         { path: recordPath, content: record },
-        { path: out, content: bytes },
+        { path: out, content: pieces },
       ])
       return {
         json: {
           out,
           record: recordPath,
-          sha256: sha256Hex(bytes),
+          sha256: written.sha256,
           plan: planJson(planned),
           verdict: judged.verdict,
           before: judged.before.facts,
