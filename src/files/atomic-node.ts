@@ -81,14 +81,20 @@ async function pour(handle: FileHandle, content: FileContent, path: string): Pro
   const hash = createHash('sha256')
   let sizeBytes = 0
   for await (const piece of pieces(content)) {
-    // One write may take only a part of the bytes.
-    for (let at = 0; at < piece.byteLength; ) {
-      at += (await guarded(path, handle.write(piece, at, piece.byteLength - at))).bytesWritten
-    }
+    // Written by another thread while this one digests.
+    const written = guarded(path, writeAll(handle, piece))
     hash.update(piece)
+    await written
     sizeBytes += piece.byteLength
   }
   return { sizeBytes, sha256: hash.digest('hex') }
+}
+
+/** One write may take only a part of the bytes. */
+async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.byteLength; ) {
+    at += (await handle.write(bytes, at, bytes.byteLength - at)).bytesWritten
+  }
 }
 
 function pieces(content: FileContent): Iterable<Uint8Array> | AsyncIterable<Uint8Array> {
