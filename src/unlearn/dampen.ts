@@ -36,17 +36,18 @@ export function dampen(
   for (const [name, s] of shares.values) {
     const old = weights.get(name)
     if (!old) continue
-    const next = old.slice()
+    let next: Float32Array | undefined
     let selected = 0
     let factors = 0
     for (let i = 0; i < s.length; i++) {
       if (!(s[i]! > strength.share)) continue
+      next ??= old.slice()
       const factor = dampeningFactor(s[i]!, shares.ratio, strength)
       next[i] = old[i]! * factor
       factors += factor
       selected++
     }
-    if (selected > 0) changed.set(name, next)
+    if (next) changed.set(name, next)
     layers.push({ name, count: s.length, selected, meanFactor: selected > 0 ? factors / selected : 1 })
   }
   return { changed, layers }

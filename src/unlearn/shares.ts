@@ -28,7 +28,8 @@ export function forgetShares(all: Importance, forget: Importance): Shares {
   const [a, b] = [JSON.stringify(all.settings), JSON.stringify(forget.settings)]
   if (a !== b) throw new LetheError('store-mismatch', `The importances were made in different ways: ${a} and ${b}.`)
   const values = new Map<string, Float32Array>()
-  const loudest = [...forget.sums.values()].reduce((most, sum) => Math.max(most, largest(sum)), 0)
+  const peaks = new Map([...forget.sums].map(([name, sum]) => [name, largest(sum)]))
+  const rounding = noise * Math.max(0, ...peaks.values())
   let total = 0
   for (const [name, sumForget] of forget.sums) {
     const sumAll = all.sums.get(name)
@@ -38,7 +39,8 @@ export function forgetShares(all: Importance, forget: Importance): Shares {
         `The store has no importance for parameter "${name}" of this shape; make it from this model.`,
       )
     }
-    values.set(name, sharesOf(name, [sumAll, sumForget], [all, forget], noise * loudest))
+    const floor = Math.max(1e-6 * peaks.get(name)!, rounding)
+    values.set(name, sharesOf(name, [sumAll, sumForget], [all, forget], floor))
     total += sumAll.length
   }
   return { values, ratio: all.count / forget.count, total }
@@ -48,11 +50,10 @@ function sharesOf(
   name: string,
   [sumAll, sumForget]: readonly [Float64Array, Float64Array],
   [all, forget]: readonly [Importance, Importance],
-  rounding: number,
+  floor: number,
 ): Float32Array {
   const scale = (forget.count / forget.units) * (all.units / all.count)
   const isExact = all.settings.estimator === 'exact'
-  const floor = Math.max(1e-6 * largest(sumForget), rounding)
   const out = new Float32Array(sumAll.length)
   let broken = 0
   for (let i = 0; i < out.length; i++) {
@@ -70,8 +71,11 @@ function sharesOf(
   return out
 }
 
+/** A loop: a callback an element costs seconds over all parameters of a large model. */
 function largest(values: Float64Array): number {
-  return values.reduce((most, v) => Math.max(most, v), 0)
+  let most = 0
+  for (let i = 0; i < values.length; i++) most = Math.max(most, values[i]!)
+  return most
 }
 
 /** Share above which the given fraction of all parameters lies: the τ that selects about that many. */
