@@ -17,7 +17,7 @@ import { readModel } from '../dist/onnx/model.js'
 import { dampen } from '../dist/unlearn/dampen.js'
 import { forgetShares } from '../dist/unlearn/shares.js'
 import { examplesOf } from '../dist/workspace/examples.js'
-import { modelBytes } from '../dist/workspace/model-bytes.js'
+import { changedPieces } from '../dist/workspace/model-bytes.js'
 import { environment, median, writeResult } from './shared.js'
 
 const here = dirname(fileURLToPath(import.meta.url))
@@ -146,7 +146,7 @@ async function activationBytes(onnx, npz) {
   return bytes * pool.workers
 }
 
-/** Store read, shares, dampening, model written; against copies of the same files. */
+/** Store read, shares, dampening, model written and flushed to the disk; against copies of the same files, which nothing flushes. */
 async function dampening() {
   const [onnx] = exported('vit-base', 32)
   const [store, out] = [storePath('vit-base'), join(cache, 'dampened.onnx')]
@@ -167,7 +167,7 @@ async function dampening() {
     let begin = performance.now()
     const { importance } = readStore(await readFileBytes(store))
     const { changed } = dampen(weights, forgetShares(importance, half), { share: 0.3, lambda: 0.5 })
-    await writeFileAtomic(out, modelBytes({ model }, changed))
+    await writeFileAtomic(out, changedPieces({ model }, changed))
     times.ours.push(performance.now() - begin)
     begin = performance.now()
     await copyFile(onnx, out)
@@ -178,7 +178,7 @@ async function dampening() {
   const ratio = median(times.ours.map((t, i) => t / (times.copy[i] ?? Number.NaN)))
   kept.dampening = { ...times, ratio }
   return [
-    `- 86 M parameters: store read, dampened, model written in ${(median(times.ours) / 1000).toFixed(2)} s, ${ratio.toFixed(2)} × the time of copying model and store (within 2: ${ratio <= 2 ? 'met' : 'missed'})`,
+    `- 86 M parameters: store read, dampened, model written in ${(median(times.ours) / 1000).toFixed(2)} s, ${ratio.toFixed(2)} × the time of copying model and store without a flush to the disk (within 2: ${ratio <= 2 ? 'met' : 'missed'})`,
   ]
 }
 
