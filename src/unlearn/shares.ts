@@ -57,7 +57,8 @@ function sharesOf(
   const out = new Float32Array(sumAll.length)
   let broken = 0
   for (let i = 0; i < out.length; i++) {
-    const [f, d] = [sumForget[i]! * scale, sumAll[i]!]
+    const f = sumForget[i]! * scale
+    const d = sumAll[i]!
     if (isExact && f > d * (1 + slack) + floor) broken++
     out[i] = d > 0 ? f / d : f > 0 ? Number.POSITIVE_INFINITY : 0
   }
