@@ -5,7 +5,7 @@ export function engineOf(pool: Pool): Engine {
   return {
     ...pool.engine,
     async createSession(model, options?: SessionOptions): Promise<Session> {
-      const session = await pool.createSession(model, options)
+      const session = await pool.createSession(model, { ...options, workers: 1 })
       return {
         async run(feeds, outputs) {
           const copies = Object.fromEntries(

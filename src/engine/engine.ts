@@ -23,6 +23,10 @@ export interface SessionOptions {
   readonly threads?: number
   /** Graph optimisation of the runtime. Default 'all'. */
   readonly optimise?: 'none' | 'basic' | 'all'
+  /** Workers of a pool that the session is made in. Default all; an engine over a pool takes one. */
+  readonly workers?: number
+  /** The bytes of the model are handed over to the last worker, and empty afterwards. Default: each is given a copy. */
+  readonly handOver?: boolean
 }
 
 /**

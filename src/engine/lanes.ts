@@ -83,9 +83,13 @@ export function poolOf(lanes: readonly Lane[], engine: Pool['engine'], packsWeig
     packsWeights,
     async createSession(model, options = {}) {
       const session = nextSession++
-      const asked = (request: Ask): Promise<unknown> => Promise.all(lanes.map((lane) => lane.ask(request)))
+      const chosen = lanes.toSorted((a, b) => a.load() - b.load()).slice(0, options.workers)
+      const asked = (request: Ask): Promise<unknown> => Promise.all(chosen.map((lane) => lane.ask(request)))
       const made = await Promise.allSettled(
-        lanes.map((lane) => lane.ask({ kind: 'create', session, model, options }).then(() => lane)),
+        chosen.map((lane, i) => {
+          const given = options.handOver && i === chosen.length - 1 ? ownBuffer(model) : []
+          return lane.ask({ kind: 'create', session, model, options }, given).then(() => lane)
+        }),
       )
       const failed = made.find((m) => m.status === 'rejected')
       if (failed) {
@@ -95,7 +99,7 @@ export function poolOf(lanes: readonly Lane[], engine: Pool['engine'], packsWeig
       }
       return {
         run(chunk: Chunk) {
-          const lane = lanes.reduce((best, l) => (l.load() < best.load() ? l : best))
+          const lane = chosen.reduce((best, l) => (l.load() < best.load() ? l : best))
           const buffers = [...buffersOf(chunk.runs), ...(chunk.memory ?? [])]
           return lane.ask({ kind: 'run', session, chunk }, buffers) as Promise<ChunkResult>
         },
@@ -115,13 +119,12 @@ export function poolOf(lanes: readonly Lane[], engine: Pool['engine'], packsWeig
 
 /** Buffers that can be handed over; a view into a larger buffer (a slice of a file) is copied instead. */
 function buffersOf(runs: readonly Tensors[]): ArrayBuffer[] {
-  const out: ArrayBuffer[] = []
-  for (const feeds of runs) {
-    for (const { data } of Object.values(feeds)) {
-      if (data.byteLength === data.buffer.byteLength && data.buffer instanceof ArrayBuffer) out.push(data.buffer)
-    }
-  }
-  return out
+  return runs.flatMap((feeds) => Object.values(feeds).flatMap(({ data }) => ownBuffer(data)))
+}
+
+/** The buffer that an array fills alone; none where it is a part of one. */
+function ownBuffer({ buffer, byteLength }: ArrayBufferView): ArrayBuffer[] {
+  return byteLength === buffer.byteLength && buffer instanceof ArrayBuffer ? [buffer] : []
 }
 
 function engineError(message: string): LetheError {

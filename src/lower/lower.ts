@@ -101,7 +101,10 @@ async function constantsOf(
     }
   }
   if (wanted.size === 0) return constants
-  const session = await engine.createSession(writeGraph(partFor(graph, [...wanted])), { optimise: 'none' })
+  const session = await engine.createSession(writeGraph(partFor(graph, [...wanted])), {
+    optimise: 'none',
+    handOver: true,
+  })
   try {
     const [first, second] = traced.fixedBatch === undefined ? [2, 3] : [traced.fixedBatch, traced.fixedBatch]
     const a = await session.run(takeExamples(traced.sample, [...Array(first).keys()]))

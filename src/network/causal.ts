@@ -19,7 +19,7 @@ export async function checkCausal(s: StaticGraph, engine: Engine, loss: LossPoin
   const ids = idsOf(s.graph, s.values.get(loss.logits)?.dims.at(-1))
   if (ids === undefined) return
   const rows = Array.from({ length: s.batch }, (_, i) => i)
-  const session = await engine.createSession(writeGraph(forwardProgram(s, loss)))
+  const session = await engine.createSession(writeGraph(forwardProgram(s, loss)), { handOver: true })
   const scores = async (feeds: Tensors): Promise<Tensor> => (await session.run(feeds))[loss.logits]!
   try {
     const plain = await scores(takeExamples(sample, rows))

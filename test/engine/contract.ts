@@ -96,6 +96,24 @@ export const laws: readonly Law[] = [
     },
   },
   {
+    title: 'makes a session in as many workers as asked, and takes the bytes of its model where they are handed over',
+    expected: { dims: [2, 4], handed: 0, kept: model.length },
+    async run(pool) {
+      const own = model.slice()
+      const session = await pool.createSession(own, { workers: 1, handOver: true })
+      const { kept } = await session.run({ runs: two().slice(0, 1), totals: [], keep: ['logits'] })
+      const more = await pool.createSession(model)
+      const both = await Promise.all([session, more].map((s) => s.run({ runs: two(), totals: [], keep: ['logits'] })))
+      await session.release()
+      await more.release()
+      return {
+        dims: [kept.length + both.length - 1, kept[0]!.logits!.dims[1]],
+        handed: own.length,
+        kept: model.length,
+      }
+    },
+  },
+  {
     title: 'keeps totals over the runs of a chunk, begun anew in each',
     expected: { first: true, again: true },
     async run(pool) {
