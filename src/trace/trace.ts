@@ -3,7 +3,8 @@ import { LetheError } from '../errors.js'
 import type { Val } from '../graph/emitter.js'
 import { type Graph, intAttribute, type Node, nodeLabel, producers, usesOf } from '../graph/graph.js'
 import { writeGraph } from '../onnx/model.js'
-import { allocate, type DataType, isFloat, numberAt, sizeOf, type Tensor } from '../tensor/tensor.js'
+import { allocate, type DataType, isFloat, numberAt, sizeOf, type Tensor, toNumbers } from '../tensor/tensor.js'
+import { type Form, followersOf, formOf, type Growth, keepsApart } from './follow.js'
 import { shapeOps, withKnownShapes } from './shapes.js'
 
 /**
@@ -84,15 +85,21 @@ export async function trace(
   const sizes = fixedBatch === undefined ? [2, 3] : [fixedBatch]
   checkSize(sample, Math.max(...sizes))
   const orders = ordersOf(sizes[0]!, fixedBatch !== undefined)
+  const followers = followersOf(graph, meetingParameters(graph, kindsOf(graph)))
   const seen: Record<string, Tensor>[] = []
-  const session = await engine.createSession(writeGraph(exposeAll(graph)), { optimise: 'none' })
+  const session = await engine.createSession(writeGraph(exposed(graph, followers)), {
+    optimise: 'none',
+    handOver: true,
+  })
   try {
     for (const order of orders) seen.push(await session.run(takeExamples(sample, order)))
   } finally {
     await session.release()
   }
   const [first, second] = [seen[0]!, seen[1] ?? seen[0]!]
-  const kinds = kindsOf(graph, (name) => first[name]?.dims.some((d, i) => d !== second[name]?.dims[i]) === true)
+  const fed = [0, sizes.length - 1].map((run) => takeExamples(sample, orders[run]!))
+  const [forms, others] = [first, second].map((out, run) => formsIn(graph, { ...fed[run], ...out }, followers))
+  const kinds = kindsOf(graph, (name) => forms!.get(name)?.dims.some((d, i) => d !== others!.get(name)?.dims[i]))
   if (options.mixing !== 'allow')
     for (const { name } of graph.outputs) {
       checkIndependence(
@@ -102,30 +109,40 @@ export async function trace(
     }
   const meeting = meetingParameters(graph, kinds)
   const values = new Map<string, TracedValue>()
-  const add = (name: string, a: Tensor, b: Tensor, kind: ValueKind): void => {
+  const steady = new Set<string>()
+  const growthsOf = (node: Node): Growth[] =>
+    node.inputs.filter((name) => name !== '').map((name) => ({ ...values.get(name)!, isSteady: steady.has(name) }))
+  const add = (name: string, tensors: readonly [Tensor, Tensor] | undefined, node?: Node): void => {
+    const [a, b] = tensors ?? [forms!.get(name)!, others!.get(name)!]
     const slope = a.dims.map((d, i) => (sizes.length === 1 ? 0 : b.dims[i]! - d))
     if (a.dims.length !== b.dims.length) {
       throw new LetheError('model-unsupported', `The rank of value "${name}" changes with the batch size.`)
     }
     const axis = slope.findIndex((grows) => grows !== 0)
-    const isSeparate =
-      axis >= 0 &&
-      agrees(
-        [a, b].flatMap((t, run) => partsOfFirst(t, axis, orders[run]!)),
-        { share: 1e-3, floor: 1e-5 },
-      )
+    const isApart = (): boolean => {
+      if (!tensors) return keepsApart(node!, axis, slope.length, growthsOf(node!))
+      const parts = tensors.flatMap((t, run) => partsOfFirst(t, axis, orders[run]!))
+      return agrees(parts, near)
+    }
     const offset = a.dims.map((d, i) => d - slope[i]! * sizes[0]!)
     const isFolded =
       meeting.has(name) && slope[axis]! > 1 && offset[axis] === 0 && slope.every((s, i) => i === axis || s === 0)
-    const inner = isFolded ? innerOf([a, b], axis, orders) : undefined
+    const inner = isFolded && tensors ? innerOf(tensors, axis, orders) : undefined
+    const kind = kinds.get(name) ?? 'data'
+    const isSeparate = axis >= 0 && isApart()
+    const isSteady = (): boolean =>
+      tensors ? agrees(tensors.map(numbersOf), near) : growthsOf(node!).every((i) => i.isSteady)
+    if (axis < 0 && (kind !== 'data' || isSteady())) steady.add(name)
     values.set(name, { name, dtype: a.dtype, kind, slope, offset, isSeparate, ...(inner && { fold: { axis, inner } }) })
   }
-  for (const [name, t] of graph.initializers) add(name, t, t, kinds.get(name) ?? 'constant')
-  for (const input of graph.inputs) {
-    const at = (run: number): Tensor => takeExamples(sample, orders[run]!)[input.name]!
-    add(input.name, at(0), at(sizes.length - 1), 'data')
+  for (const [name, t] of graph.initializers) add(name, [t, t])
+  for (const { name } of graph.inputs) add(name, [fed[0]![name]!, fed[1]![name]!])
+  for (const node of graph.nodes) {
+    for (const name of node.outputs) {
+      if (followers.has(node)) add(name, undefined, node)
+      else if (first[name]) add(name, [first[name], second[name]!])
+    }
   }
-  for (const [name, t] of Object.entries(first)) add(name, t, second[name]!, kinds.get(name) ?? 'data')
   return { graph, values, fixedBatch, sample }
 }
 
@@ -133,7 +150,7 @@ export async function trace(
  * Kind of every value, by what it is made of. Float initializers with an axis count as trainable, scalars as settings. What
  * is made of parameters but grows with the batch (a class token expanded to every example) has one copy an example: `data`.
  */
-function kindsOf(graph: Graph, grows: (name: string) => boolean): Map<string, ValueKind> {
+function kindsOf(graph: Graph, grows: (name: string) => boolean | undefined = () => false): Map<string, ValueKind> {
   const kinds = new Map<string, ValueKind>()
   for (const [name, t] of graph.initializers)
     kinds.set(name, isFloat(t.dtype) && t.dims.length > 0 ? 'shared' : 'constant')
@@ -189,10 +206,21 @@ function ordersOf(size: number, isFixed: boolean): number[][] {
   return [order, order.map((i) => (i < size - 1 ? 2 : 0)), order.map((i) => Math.min(i, 1))]
 }
 
-function exposeAll(graph: Graph): Graph {
+/** The graph with every value as an output, but what follows from others. */
+function exposed(graph: Graph, followers: ReadonlySet<Node>): Graph {
   const known = new Set(graph.outputs.map((o) => o.name))
-  const extra = [...producers(graph).keys()].filter((name) => !known.has(name))
+  const extra = [...producers(graph)].flatMap(([name, node]) => (known.has(name) || followers.has(node) ? [] : [name]))
   return { ...graph, outputs: [...graph.outputs, ...extra.map((name) => ({ name, dtype: undefined, dims: [] }))] }
+}
+
+/** Forms of all values of a run, of what was fed and looked at. */
+function formsIn(graph: Graph, known: Tensors, followers: ReadonlySet<Node>): Map<string, Form> {
+  const forms = new Map<string, Form>([...graph.initializers, ...Object.entries(known)])
+  for (const node of followers) {
+    const inputs = node.inputs.filter((name) => name !== '').map((name) => forms.get(name)!)
+    forms.set(node.outputs[0]!, formOf(node, inputs))
+  }
+  return forms
 }
 
 /** The given examples (rows of axis 0, counted modulo what there is) of every tensor. */
@@ -276,6 +304,13 @@ function spread([reference, ...others]: readonly ArrayLike<number>[]): number {
   return worst
 }
 
+/** What counts as the same number in two runs of a value. */
+const near = { share: 1e-3, floor: 1e-5 }
+
+function numbersOf(t: Tensor): ArrayLike<number> {
+  return t.data instanceof Float32Array ? t.data : toNumbers(t)
+}
+
 /** True where all parts are the same up to a share of the largest number, or to the floor. */
 function agrees(parts: readonly ArrayLike<number>[], { share, floor }: { share: number; floor: number }): boolean {
   const first = parts[0] ?? []
@@ -303,7 +338,7 @@ export async function specialise(traced: Trace, engine: Engine, batch: number): 
   const initializers = new Map([...graph.initializers, ...shaped.known])
   if (wanted.length > 0) {
     const probe = partFor(shaped.graph, wanted)
-    const session = await engine.createSession(writeGraph(probe), { optimise: 'none' })
+    const session = await engine.createSession(writeGraph(probe), { optimise: 'none', handOver: true })
     try {
       const rows = Array.from({ length: batch }, (_, i) => i)
       for (const [name, t] of Object.entries(await session.run(takeExamples(traced.sample, rows))))
