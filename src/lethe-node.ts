@@ -8,7 +8,7 @@ import type { Verdict } from './evaluate/verdict/verdict.js'
 import { writeFileAtomic } from './files/atomic-node.js'
 import { readFileBytes } from './files/read-node.js'
 import type { EstimatorSettings } from './importance/estimators/estimator.js'
-import { readStore, type Store, writeStore } from './importance/store.js'
+import { readStore, type Store, storePieces } from './importance/store.js'
 import type { Plan, StrengthChoice } from './unlearn/forget.js'
 import type { Judgement } from './workspace/judge.js'
 import { type ExampleCount, makeStore } from './workspace/make-store.js'
@@ -96,7 +96,7 @@ export async function openLethe(options: LetheOptions): Promise<Lethe> {
   return {
     importance: (work = {}) => makeStore(workspace, data, work),
     async saveStore(store, path) {
-      await writeFileAtomic(path, writeStore(store))
+      await writeFileAtomic(path, storePieces(store))
     },
     loadStore: async (path) => readStore(await readFileBytes(path)),
     plan: async (store, forget, more) => (await request(store, forget, more)).plan,

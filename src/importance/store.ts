@@ -1,6 +1,7 @@
 import { idHash } from '../data/split.js'
 import { LetheError } from '../errors.js'
-import { readSafetensors, writeSafetensors } from '../safetensors/safetensors.js'
+import { readSafetensors, safetensorsPieces } from '../safetensors/safetensors.js'
+import { joined } from '../tensor/pieces.js'
 import type { Tensor } from '../tensor/tensor.js'
 import type { EstimatorSettings } from './estimators/estimator.js'
 import { findEstimator } from './estimators/index.js'
@@ -36,14 +37,19 @@ const idsName = 'lethe:ids'
 const populationName = 'lethe:population'
 
 /** Bytes of a store: safetensors with one F64 tensor a parameter (the sum S), the id hashes, and the facts as metadata. */
-export function writeStore({ importance, facts, ids, population }: Store): Uint8Array {
+export function writeStore(store: Store): Uint8Array {
+  return joined(storePieces(store))
+}
+
+/** The same in consecutive pieces, which share the memory of the sums. */
+export function storePieces({ importance, facts, ids, population }: Store): Uint8Array[] {
   const tensors = new Map<string, Tensor>()
   for (const [name, data] of importance.sums) {
     tensors.set(name, { dtype: 'float64', dims: importance.dims.get(name) ?? [data.length], data })
   }
   tensors.set(idsName, { dtype: 'uint64', dims: [ids.length], data: ids })
   if (population) tensors.set(populationName, { dtype: 'uint64', dims: [population.length], data: population })
-  return writeSafetensors(tensors, {
+  return safetensorsPieces(tensors, {
     format: 'lethe-importance',
     version: formatVersion,
     count: String(importance.count),

@@ -3,8 +3,9 @@ import { LetheError } from '../errors.js'
 import { onnxTypeCode } from '../graph/emitter.js'
 import type { Attribute, Graph, LocalFunction, Node, ValueInfo } from '../graph/graph.js'
 import { ordered } from '../graph/order.js'
+import { joined, sizeOfPieces } from '../tensor/pieces.js'
 import { type Tensor, toInt64 } from '../tensor/tensor.js'
-import { joined, piecesOf, shallowCopy, sizeOfPieces } from './pieces.js'
+import { piecesOf, shallowCopy } from './pieces.js'
 import {
   type AttributeProto,
   AttributeProtoSchema,

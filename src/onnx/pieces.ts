@@ -1,5 +1,6 @@
 import { clearField, type DescMessage, type MessageShape, toBinary } from '@bufbuild/protobuf'
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire'
+import { sizeOfPieces } from '../tensor/pieces.js'
 import {
   type GraphProto,
   GraphProtoSchema,
@@ -19,22 +20,6 @@ const largeBytes = 4096
 export function piecesOf(model: ModelProto): Uint8Array[] {
   const graph = model.graph ? field(7, graphPieces(model.graph)) : []
   return around(ModelProtoSchema, model, 7, graph).filter((piece) => piece.byteLength > 0)
-}
-
-/** Bytes of all pieces together. */
-export function sizeOfPieces(pieces: readonly Uint8Array[]): number {
-  return pieces.reduce((n, piece) => n + piece.byteLength, 0)
-}
-
-/** The pieces one after another. */
-export function joined(pieces: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(sizeOfPieces(pieces))
-  let at = 0
-  for (const piece of pieces) {
-    bytes.set(piece, at)
-    at += piece.byteLength
-  }
-  return bytes
 }
 
 function graphPieces(graph: GraphProto): Uint8Array[] {

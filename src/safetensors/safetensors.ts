@@ -1,4 +1,5 @@
 import { LetheError } from '../errors.js'
+import { joined } from '../tensor/pieces.js'
 import { bytesPerElement, type DataType, fromBytes, sizeOf, type Tensor, toBytes } from '../tensor/tensor.js'
 
 /** Tensors and text metadata of a safetensors file. */
@@ -144,6 +145,14 @@ export function writeSafetensors(
   tensors: Iterable<readonly [string, Tensor]>,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array {
+  return joined(safetensorsPieces(tensors, metadata))
+}
+
+/** What `writeSafetensors` gives in consecutive pieces: the header, and the data, which shares the tensors' memory. Throws as it does. */
+export function safetensorsPieces(
+  tensors: Iterable<readonly [string, Tensor]>,
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array[] {
   const sorted = [...tensors].sort(
     ([a, t], [b, u]) => bytesPerElement(u.dtype) - bytesPerElement(t.dtype) || byName(a, b),
   )
@@ -159,16 +168,10 @@ export function writeSafetensors(
   if (new Set(entries.map(([name]) => name)).size < entries.length) throw bad('would have two entries of one name')
   const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries(entries)))
   const start = 8 + Math.ceil(json.length / 8) * 8
-  const bytes = new Uint8Array(start + at)
-  new DataView(bytes.buffer).setBigUint64(0, BigInt(start - 8), true)
-  bytes.fill(32, 8, start)
-  bytes.set(json, 8)
-  at = start
-  for (const [, t] of sorted) {
-    bytes.set(toBytes(t.data), at)
-    at += t.data.byteLength
-  }
-  return bytes
+  const header = new Uint8Array(start).fill(32)
+  new DataView(header.buffer).setBigUint64(0, BigInt(start - 8), true)
+  header.set(json, 8)
+  return [header, ...sorted.map(([, t]) => toBytes(t.data))]
 }
 
 function byName(a: string, b: string): number {

@@ -1,7 +1,7 @@
 import { LetheError } from '../errors.js'
 import { prepare } from '../network/prepare.js'
 import { type Model, modelPieces } from '../onnx/model.js'
-import { joined } from '../onnx/pieces.js'
+import { joined } from '../tensor/pieces.js'
 import { type DataType, numberAt, numberToHalf, type Tensor } from '../tensor/tensor.js'
 
 /**

@@ -2,13 +2,14 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import { describe, expect, it } from 'vitest'
-import { joined, piecesOf, sizeOfPieces } from '../../src/onnx/pieces.js'
+import { piecesOf } from '../../src/onnx/pieces.js'
 import {
   GraphProtoSchema,
   type ModelProto,
   ModelProtoSchema,
   TensorProtoSchema,
 } from '../../src/onnx/schema/onnx_pb.js'
+import { joined, sizeOfPieces } from '../../src/tensor/pieces.js'
 
 const fixtures = join(import.meta.dirname, '../fixtures/models')
 const files = readdirSync(fixtures).filter((name) => name.endsWith('.onnx'))

@@ -9,7 +9,7 @@ import { sha256Hex } from '../../files/digest-node.js'
 import type { EstimatorSettings } from '../../importance/estimators/estimator.js'
 import { estimators, findEstimator } from '../../importance/estimators/index.js'
 import type { Stage } from '../../importance/importance.js'
-import { hashIds, writeStore } from '../../importance/store.js'
+import { hashIds, storePieces } from '../../importance/store.js'
 import { needsOneByOne } from '../../importance/units.js'
 import type { Examples } from '../../network/examples.js'
 import { version } from '../../version.js'
@@ -98,7 +98,7 @@ export const importance: Verb = {
       const population = hashIds(Array.from({ length: data.size }, (_, i) => data.id(i)))
       const ids = rows && hashIds(rows.map((row) => data.id(row)))
       const store = { importance: result, facts, ...(ids ? { ids, population } : { ids: population }) }
-      const written = await writeFileAtomic(out, writeStore(store))
+      const written = await writeFileAtomic(out, storePieces(store))
       await checkpoint.remove()
       const seconds = (Date.now() - begin) / 1000
       return {
