@@ -117,7 +117,7 @@ export async function checkGradients(
 async function meanGradients(network: Network, pool: Pool, examples: Examples): Promise<Map<string, Float64Array>> {
   const batch = network.trace.fixedBatch ?? examples.size
   const program = gradientProgram(await network.at(batch), network.loss, 'sum')
-  const session = await pool.createSession(writeGraph(program.graph))
+  const session = await pool.createSession(writeGraph(program.graph), { handOver: true })
   try {
     const rows = Array.from({ length: examples.size }, (_, i) => i)
     const runs = []

@@ -30,7 +30,7 @@ export async function openUnits(
 ): Promise<Units> {
   const { squares, wanted, microBatch } = options
   const { program, oneByOne } = await makeProgram(network, squares, wanted, microBatch)
-  const session = await pool.createSession(writeGraph(program.graph))
+  const session = await pool.createSession(writeGraph(program.graph), { handOver: true })
   const memory = createMemory()
   const spent: ArrayBuffer[] = []
   const work = { program, session, examples, memory, spent, squares, oneByOne, loading: inTurn() }

@@ -60,7 +60,7 @@ export async function openForward(
     }
     return {
       async run(examples, work = {}) {
-        session ??= await pool.createSession(writeGraph({ ...graph, initializers }))
+        session ??= await pool.createSession(writeGraph({ ...graph, initializers }), { handOver: true })
         return run({ network, session, examples, batch, pool, work })
       },
       async hold(weights) {
@@ -70,7 +70,9 @@ export async function openForward(
       release,
     }
   }
-  const session = await pool.createSession(writeGraph(forwardProgram(s, network.loss, options.varying)))
+  const session = await pool.createSession(writeGraph(forwardProgram(s, network.loss, options.varying)), {
+    handOver: true,
+  })
   return {
     run: (examples, work = {}) => run({ network, session, examples, batch, pool, work }),
     hold: (weights) => session.hold(Object.fromEntries(tensors(weights))),

@@ -73,7 +73,7 @@ export async function train(network: Network, pool: Pool, examples: Examples, op
     restoreState(state, saved, owner)
     options.onStep?.({ done: state.epoch * stepsPerEpoch, total, epoch: state.epoch - 1, loss: state.loss })
   }
-  const session = await pool.createSession(writeGraph(program.graph))
+  const session = await pool.createSession(writeGraph(program.graph), { handOver: true })
   const keep = [program.losses, ...program.outputs.values(), ...[...statistics.values()].map(({ output }) => output)]
   try {
     for (let epoch = state.epoch; epoch < options.epochs; epoch++) {
