@@ -1,8 +1,8 @@
 // @ts-check
 // What a request costs around its passes: start and memory of `lethe importance`, dampening with reading and writing, and trials of the strength search.
 // Networks are those of bench/importance.js, made with PyTorch. Usage: npm run bench:request
-import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { existsSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { copyFile, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -18,7 +18,7 @@ import { dampen } from '../dist/unlearn/dampen.js'
 import { forgetShares } from '../dist/unlearn/shares.js'
 import { examplesOf } from '../dist/workspace/examples.js'
 import { changedPieces } from '../dist/workspace/model-bytes.js'
-import { environment, median, writeResult } from './shared.js'
+import { environment, median, networkFiles, writeResult } from './shared.js'
 
 const here = dirname(fileURLToPath(import.meta.url))
 const root = resolve(here, '..')
@@ -33,7 +33,7 @@ const lines = []
 const kept = {}
 
 for (const [name, { title, examples, startSeconds }] of Object.entries(models)) {
-  const [onnx = '', npz = ''] = exported(name, examples)
+  const [onnx = '', npz = ''] = networkFiles(name, examples)
   const runs = []
   for (let i = 0; i < 3; i++) runs.push(await start(name, onnx, npz))
   const seconds = median(runs.map((r) => r.seconds))
@@ -63,19 +63,6 @@ writeResult('request', { ...kept, environment: env }, text)
 /** @param {number} bytes */
 function mib(bytes) {
   return (bytes / 2 ** 20).toFixed(0)
-}
-
-/** Network and examples as files, made where they are missing. @param {string} name @param {number} examples */
-function exported(name, examples) {
-  mkdirSync(cache, { recursive: true })
-  const files = [join(cache, `${name}.onnx`), join(cache, `${name}.npz`)]
-  if (files.every((file) => existsSync(file))) return files
-  const made = spawnSync('python3', [join(here, 'contenders/models.py'), name, ...files, String(examples)], {
-    encoding: 'utf8',
-  })
-  if (made.status !== 0)
-    throw new Error(`The networks are made with PyTorch (torch, onnx, numpy), which failed: ${made.stderr}`)
-  return files
 }
 
 /**
@@ -148,7 +135,7 @@ async function activationBytes(onnx, npz) {
 
 /** Store read, shares, dampening, model written and flushed to the disk; against copies of the same files, which nothing flushes. */
 async function dampening() {
-  const [onnx] = exported('vit-base', 32)
+  const [onnx] = networkFiles('vit-base', 32)
   const [store, out] = [storePath('vit-base'), join(cache, 'dampened.onnx')]
   if (!onnx) return []
   const times = { ours: /** @type {number[]} */ ([]), copy: /** @type {number[]} */ ([]) }
@@ -184,7 +171,7 @@ async function dampening() {
 
 /** Candidates of the strength search against the plain forward pass. */
 async function trials() {
-  const [onnx = '', npz = ''] = exported('resnet18', 1024)
+  const [onnx = '', npz = ''] = networkFiles('resnet18', 1024)
   const { pool, network, examples } = await opened(onnx, npz)
   const names = new Set(network.parameters.map((p) => p.name))
   const weights = new Map(

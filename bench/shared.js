@@ -33,6 +33,23 @@ export function cifar10Folder() {
   return target
 }
 
+/**
+ * A network of bench/importance.js and examples for it as files, made with PyTorch where they are missing.
+ * @param {string} name @param {number} examples @returns {[onnx: string, npz: string]}
+ */
+export function networkFiles(name, examples) {
+  const cache = join(root, 'node_modules', '.cache', 'lethe', 'bench')
+  mkdirSync(cache, { recursive: true })
+  /** @type {[string, string]} */
+  const files = [join(cache, `${name}.onnx`), join(cache, `${name}.npz`)]
+  if (files.every((file) => existsSync(file))) return files
+  const script = join(root, 'bench', 'contenders', 'models.py')
+  const made = spawnSync('python3', [script, name, ...files, String(examples)], { encoding: 'utf8' })
+  if (made.status !== 0)
+    throw new Error(`The networks are made with PyTorch (torch, onnx, numpy), which failed: ${made.stderr}`)
+  return files
+}
+
 /** What a figure depends on beside the code. */
 export function environment() {
   return {
