@@ -21,6 +21,14 @@ const list = (name) => {
     .filter((text) => text.startsWith('- '))
 }
 
+/** All sections of a result, their headings two levels lower. @param {string} name */
+const sections = (name) => {
+  const path = join(results, `${name}.md`)
+  if (!existsSync(path)) return list(name)
+  const lines = readFileSync(path, 'utf8').trim().split('\n')
+  return lines.slice(lines.findIndex((text) => text.startsWith('## '))).map((text) => text.replace(/^## /, '#### '))
+}
+
 const titles = {
   resnet18: 'ResNet-18, 32 × 32 (11.2 M)',
   resnet20: 'ResNet-20, 32 × 32 (0.27 M)',
@@ -236,6 +244,7 @@ const parts = {
   request: list('request'),
   pictures: list('pictures'),
   transform: list('transform'),
+  profile: sections('profile'),
   sampled: list('sampled'),
 }
 const text = prose.replace(/^\{\{(\w+)\}\}$/gm, (_, name) => {

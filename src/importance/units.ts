@@ -43,10 +43,10 @@ export async function openUnits(
 }
 
 /** Sums of a unit beyond this many bytes are held once a worker, and not twice: filling the wait between two units would cost gigabytes. */
-const largeSums = 2 ** 28
+const largeSums = 2 ** 27
 
 function unitsInFlight({ parameters }: Network, wanted: ReadonlySet<string>, pool: Pool): number {
-  const bytes = parameters.reduce((n, p) => n + (wanted.has(p.name) ? 8 * sizeOf(p.dims) : 0), 0)
+  const bytes = parameters.reduce((n, p) => n + (wanted.has(p.name) ? 4 * sizeOf(p.dims) : 0), 0)
   return bytes > largeSums ? pool.workers : pool.workers * 2
 }
 
