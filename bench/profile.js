@@ -73,9 +73,9 @@ async function profile(name) {
   const pool = createPool({ workers: 1 })
   const { graph } = readModel(await readFileBytes(networkFiles(name, 64)[0]))
   const network = await openNetwork(graph, engineOf(pool))
-  await pool.close()
   const batch = microBatchOf(network, 32, true)
   const s = await network.at(batch)
+  await pool.close()
   const squares = gradientProgram(s, network.loss, 'squares').graph
   const plain = forwardProgram(s, network.loss)
   const exact = await ort.InferenceSession.create(writeGraph(squares), options)

@@ -79,8 +79,8 @@ async function pass(set) {
 /** @param {unknown} value */
 const answer = (value) => console.log(JSON.stringify(value))
 const check = await pass(first)
-// Enough for every worker.
-const warm = Math.min(data.size, 64)
+// A unit for every worker of two.
+const warm = Math.min(data.size, 32)
 await pass(
   subset(
     data,
