@@ -72,7 +72,7 @@ function drawRates() {
     for (const { short, colour, value } of rows) {
       body += write(left - 8, y + 12, short, { anchor: 'end', size: 11.5 })
       body += bar(left, y + 1, value * scale, height - 2, colour, short.includes('sketch') ? 0.6 : 1)
-      body += write(left + value * scale + 5, y + 12, value.toFixed(2), { size: 11.5 })
+      body += write(figureWidth - 6, y + 12, value.toFixed(2), { anchor: 'end', size: 11.5 })
       y += height
     }
     body += line(left + scale, y - height * rows.length - 2, left + scale, y + 2, colours.text, 1, '3 3')
