@@ -21,6 +21,11 @@ const list = (name) => {
     .filter((text) => text.startsWith('- '))
 }
 
+/** The same, with the version and the day that they were measured on: not all results are made anew at once. @param {string} name */
+const dated = (name) => {
+  const { commit, date } = read(name)?.environment ?? {}
+  return commit ? [...list(name), '', `(commit ${commit}${date ? `, ${date}` : ''})`] : list(name)
+}
 /** All sections of a result, their headings two levels lower. @param {string} name */
 const sections = (name) => {
   const path = join(results, `${name}.md`)
@@ -240,12 +245,12 @@ const parts = {
     `- ${title}`,
     ...list(`importance-${name}`).map((text) => `  ${text}`),
   ]),
-  growth: [...list('memory-resnet20-cifar10'), ...list('growth')],
-  request: list('request'),
-  pictures: list('pictures'),
-  transform: list('transform'),
+  growth: [...dated('memory-resnet20-cifar10'), '', ...dated('growth')],
+  request: dated('request'),
+  pictures: dated('pictures'),
+  transform: dated('transform'),
   profile: sections('profile'),
-  sampled: list('sampled'),
+  sampled: dated('sampled'),
 }
 const text = prose.replace(/^\{\{(\w+)\}\}$/gm, (_, name) => {
   const part = parts[name]

@@ -32,7 +32,7 @@ export interface SessionOptions {
 /**
  * A total that the graph itself keeps over the runs of one chunk: `output` = `input` + what the run adds, elementwise. The first run is
  * fed zeros, every other one what the run before has given, and the worker may let a run write its output over its input: no other node
- * may read the input.
+ * may read the input, and the output is not among those that are kept.
  */
 export interface Total {
   readonly output: string
