@@ -94,6 +94,21 @@ export function reaching(window: Window, S: readonly number[], Q: readonly numbe
   return { ...window, end: window.end.map((e, i) => Math.max(e, needed[i]!)) }
 }
 
+/**
+ * The window without what its kernel has behind the input where it stands at one position alone: a kernel may be declared
+ * far larger than what it meets. The stride, which then means nothing, is the kernel's size.
+ */
+export function trimmed(window: Window, S: readonly number[], Q: readonly number[]): Window {
+  const { kernel, strides, dilations, begin, end } = window
+  const met = kernel.map((k, i) => (Q[i] === 1 ? Math.min(k, Math.ceil((S[i]! + begin[i]!) / dilations[i]!)) : k))
+  return {
+    ...window,
+    kernel: met,
+    strides: strides.map((s, i) => (Q[i] === 1 ? met[i]! : s)),
+    end: end.map((e, i) => (met[i] === kernel[i] ? e : 0)),
+  }
+}
+
 /** Values of one shape side by side: element j of each along `axis`, then element j + 1 of each. */
 function interleave(e: Emitter, values: readonly Val[], axis: number): Val {
   const { dims } = values[0]!

