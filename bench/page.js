@@ -40,6 +40,8 @@ const titles = {
   'vit-tiny': 'ViT-Tiny/16, 224 × 224 (5.7 M)',
   'vit-base': 'ViT-Base/16, 224 × 224 (86 M)',
   'text-6': 'transformer of 6 layers, 128 tokens (49 M)',
+  mobilenetv2: 'MobileNetV2, 224 × 224 (3.5 M)',
+  'convnext-tiny': 'ConvNeXt-Tiny, 224 × 224 (29 M)',
 }
 const ways = [
   { label: 'Lethe exact', short: 'Lethe, exact', colour: colours.retained },

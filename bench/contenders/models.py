@@ -86,6 +86,80 @@ class ViT(nn.Module):
         return self.head(self.norm(x)[:, 0])
 
 
+class Inverted(nn.Module):
+    """Block of MobileNetV2: wider by 1×1, depthwise 3×3, narrower by 1×1."""
+
+    def __init__(self, a, b, stride, factor):
+        super().__init__()
+        wide = a * factor
+        layers = [] if factor == 1 else [nn.Conv2d(a, wide, 1, bias=False), nn.BatchNorm2d(wide), nn.ReLU6()]
+        layers += [nn.Conv2d(wide, wide, 3, stride, 1, groups=wide, bias=False), nn.BatchNorm2d(wide), nn.ReLU6()]
+        self.layers = nn.Sequential(*layers, nn.Conv2d(wide, b, 1, bias=False), nn.BatchNorm2d(b))
+        self.adds = stride == 1 and a == b
+
+    def forward(self, x):
+        return x + self.layers(x) if self.adds else self.layers(x)
+
+
+def mobilenet(classes=1000):
+    layers = [nn.Conv2d(3, 32, 3, 2, 1, bias=False), nn.BatchNorm2d(32), nn.ReLU6()]
+    at = 32
+    for factor, width, count, stride in (
+        (1, 16, 1, 1),
+        (6, 24, 2, 2),
+        (6, 32, 3, 2),
+        (6, 64, 4, 2),
+        (6, 96, 3, 1),
+        (6, 160, 3, 2),
+        (6, 320, 1, 1),
+    ):
+        for i in range(count):
+            layers.append(Inverted(at, width, stride if i == 0 else 1, factor))
+            at = width
+    layers += [nn.Conv2d(at, 1280, 1, bias=False), nn.BatchNorm2d(1280), nn.ReLU6()]
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(1280, classes))
+
+
+class Scale(nn.Module):
+    """A factor a channel, on the last axis."""
+
+    def __init__(self, dim):
+        super().__init__()
+        self.factor = nn.Parameter(torch.full((dim,), 0.1))
+
+    def forward(self, x):
+        return x * self.factor
+
+
+class LastNorm(nn.LayerNorm):
+    """Layer norm over the channels of a picture."""
+
+    def forward(self, x):
+        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
+class ConvNeXtBlock(nn.Module):
+    def __init__(self, dim):
+        super().__init__()
+        self.mix = nn.Conv2d(dim, dim, 7, 1, 3, groups=dim)
+        self.norm, self.fc1, self.fc2 = nn.LayerNorm(dim), nn.Linear(dim, 4 * dim), nn.Linear(4 * dim, dim)
+        self.scale = Scale(dim)
+
+    def forward(self, x):
+        y = self.norm(self.mix(x).permute(0, 2, 3, 1))
+        return x + self.scale(self.fc2(F.gelu(self.fc1(y)))).permute(0, 3, 1, 2)
+
+
+def convnext(widths, depths, classes=1000):
+    layers = [nn.Conv2d(3, widths[0], 4, 4), LastNorm(widths[0], eps=1e-6)]
+    for stage, (width, depth) in enumerate(zip(widths, depths)):
+        if stage > 0:
+            layers += [LastNorm(widths[stage - 1], eps=1e-6), nn.Conv2d(widths[stage - 1], width, 2, 2)]
+        layers += [ConvNeXtBlock(width) for _ in range(depth)]
+    last = widths[-1]
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.LayerNorm(last), nn.Linear(last, classes))
+
+
 class Text(nn.Module):
     """Six layers on embedded tokens, as DistilBERT has them: width 768, 12 heads, mean of the tokens."""
 
@@ -108,6 +182,8 @@ MODELS = {
     "vit-tiny": (lambda: ViT(192, 3, 12, 1000), (3, 224, 224)),
     "vit-base": (lambda: ViT(768, 12, 12, 1000), (3, 224, 224)),
     "text-6": (lambda: Text(), (128,)),
+    "mobilenetv2": (lambda: mobilenet(), (3, 224, 224)),
+    "convnext-tiny": (lambda: convnext((96, 192, 384, 768), (3, 3, 9, 3)), (3, 224, 224)),
 }
 
 

@@ -12,7 +12,7 @@ import sys
 import time
 
 import torch
-from models import Positions, build, inputs
+from models import LastNorm, Positions, Scale, build, inputs
 from torch import nn
 from torch.func import functional_call, grad, vmap
 
@@ -56,14 +56,19 @@ def caught(module, prefix, a, g):
             sums[prefix + "weight"] += g.pow(2).T @ a.pow(2)
             squares(prefix + "bias", g)
         else:
-            squares(prefix + "weight", torch.bmm(g.transpose(1, 2), a))
-            squares(prefix + "bias", g.sum(1))
+            rows, cotangents = a.flatten(1, -2), g.flatten(1, -2)
+            squares(prefix + "weight", torch.bmm(cotangents.transpose(1, 2), rows))
+            squares(prefix + "bias", cotangents.sum(1))
     elif isinstance(module, nn.Conv2d):
         if module.kernel_size == (1, 1) and module.stride == (1, 1):
             columns = a.flatten(2)
         else:
             columns = nn.functional.unfold(a, module.kernel_size, padding=module.padding, stride=module.stride)
-        squares(prefix + "weight", torch.bmm(g.flatten(2), columns.transpose(1, 2)).view(-1, *module.weight.shape))
+        if module.groups == 1:
+            product = torch.bmm(g.flatten(2), columns.transpose(1, 2))
+        else:  # depthwise
+            product = torch.einsum("ncp,nckp->nck", g.flatten(2), columns.unflatten(1, (module.groups, -1)))
+        squares(prefix + "weight", product.reshape(-1, *module.weight.shape))
         if module.bias is not None:
             squares(prefix + "bias", g.sum((2, 3)))
     elif isinstance(module, nn.BatchNorm2d):
@@ -71,8 +76,13 @@ def caught(module, prefix, a, g):
         squares(prefix + "weight", (g * normal).sum((2, 3)))
         squares(prefix + "bias", g.sum((2, 3)))
     elif isinstance(module, nn.LayerNorm):
-        squares(prefix + "weight", (g * nn.functional.layer_norm(a, module.normalized_shape, eps=module.eps)).sum(1))
-        squares(prefix + "bias", g.sum(1))
+        if isinstance(module, LastNorm):
+            a, g = a.permute(0, 2, 3, 1), g.permute(0, 2, 3, 1)
+        normal = nn.functional.layer_norm(a, module.normalized_shape, eps=module.eps)
+        squares(prefix + "weight", (g * normal).reshape(len(a), -1, a.shape[-1]).sum(1))
+        squares(prefix + "bias", g.reshape(len(a), -1, a.shape[-1]).sum(1))
+    elif isinstance(module, Scale):
+        squares(prefix + "factor", (g * a).flatten(1, -2).sum(1))
     elif isinstance(module, Positions):
         squares(prefix + "pos", g[:, None])
         if module.cls is not None:
@@ -91,7 +101,7 @@ def hooked(size):
 
 
 def hook():
-    kinds = (nn.Linear, nn.Conv2d, nn.BatchNorm2d, nn.LayerNorm, Positions, nn.Embedding)
+    kinds = (nn.Linear, nn.Conv2d, nn.BatchNorm2d, nn.LayerNorm, Positions, Scale, nn.Embedding)
     for p in model.parameters():
         p.requires_grad_(False)
     for own, module in model.named_modules():

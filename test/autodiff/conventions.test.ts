@@ -191,6 +191,14 @@ const conventions: readonly Convention[] = [
     inputs: [[-2, -1, 0, 1, 2]],
     expected: [[0, 1, 1, 1, 0]],
   },
+  {
+    law: 'the gradient on the bounds 0 and 6 is 0',
+    op: 'Clip', // torch.nn.functional.relu6
+    opset: 9,
+    attributes: { min: float(0), max: float(6) },
+    inputs: [[-1, 0, 3, 6, 7]],
+    expected: [[0, 0, 1, 0, 0]],
+  },
   ...[
     { low: -1, high: 1, dx: [0, 1, 1, 1, 0], dlow: [1], dhigh: [1] },
     // Bounds that cross: everything is the upper one.

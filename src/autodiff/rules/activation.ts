@@ -1,6 +1,18 @@
 import type { Val } from '../../graph/emitter.js'
 import { toNumbers } from '../../tensor/tensor.js'
-import { dy, floatOf, input, output, type Rule, type RuleContext, refuse, type Thunk, textOf, x } from '../rule.js'
+import {
+  constantNumbers,
+  dy,
+  floatOf,
+  input,
+  output,
+  type Rule,
+  type RuleContext,
+  refuse,
+  type Thunk,
+  textOf,
+  x,
+} from '../rule.js'
 
 /** Activation functions. What the gradient is at a kink follows PyTorch; `test/autodiff/conventions.test.ts` has each. */
 export const activation: readonly Rule[] = [
@@ -103,17 +115,23 @@ export const activation: readonly Rule[] = [
     vjp: (c) => {
       // Without the attribute nothing is out of bounds.
       const bound = (name: 'min' | 'max'): Val | undefined => c.node.attributes[name] && c.e.scalar(floatOf(c, name, 0))
-      return [() => inBounds(c, bound('min'), bound('max'))]
+      const isRelu6 = bound('min') && floatOf(c, 'min', 0) === 0 && floatOf(c, 'max', 0) === 6
+      return [() => (isRelu6 ? relu6(c) : inBounds(c, bound('min'), bound('max')))]
     },
   },
   {
-    // y = min(max(x, low), high). Where the bounds cross, y = high.
+    // y = min(max(x, low), high). Where the bounds cross, y = high. Constants 0 and 6 are what ReLU6 is exported as.
     op: 'Clip',
     since: 11,
     lifts: true,
     vjp: (c) => {
       const [low, high] = [c.I[1], c.I[2]]
-      return [() => inBounds(c, low, high), low && (() => atLow(c, low, high)), high && (() => atHigh(c, low, high))]
+      const is = (i: number, value: number): boolean => c.isConstant(i) && constantNumbers(c, i)?.[0] === value
+      return [
+        () => (is(1, 0) && is(2, 6) ? relu6(c) : inBounds(c, low, high)),
+        low && (() => atLow(c, low, high)),
+        high && (() => atHigh(c, low, high)),
+      ]
     },
   },
   { op: 'Dropout', since: 7, until: 11, lifts: true, vjp: (c) => [() => dy(c)] },
@@ -162,11 +180,18 @@ function tanhGelu(c: RuleContext): Val {
   return e.mul(e.add(e.add(t, e.scalar(1)), inner), e.scalar(0.5))
 }
 
-/** dy where low ≤ x ≤ high: on the bounds too, as PyTorch's clamp (not its relu6 and hardtanh, which give 0 there). */
+/** dy where 0 < x < 6: not on the bounds, as PyTorch's relu6 and TensorFlow's. */
+function relu6(c: RuleContext): Val {
+  const { e } = c
+  const inside = e.and(e.greater(x(c), e.scalar(0)), e.less(x(c), e.scalar(6)))
+  return e.mul(dy(c), e.indicator(inside))
+}
+
+/** dy where low ≤ x ≤ high: on the bounds too, as PyTorch's clamp (not its hardtanh, which gives 0 there). */
 function inBounds(c: RuleContext, low: Val | undefined, high: Val | undefined): Val {
   const [below, above] = [low && c.e.less(x(c), low), high && c.e.greater(x(c), high)]
   const outside = below && above ? c.e.or(below, above) : (below ?? above)
-  // A product with 0 and 1 takes two thirds of the time of a choice by Where.
+  // A product with 0 and 1 takes two thirds of the time of two choices by Where.
   return outside ? c.e.mul(dy(c), c.e.indicator(c.e.not(outside))) : dy(c)
 }
 

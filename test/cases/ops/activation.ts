@@ -54,6 +54,7 @@ export const activation: readonly OpCase[] = [
   ...unary('Clip', 'distinct', { opset: 10, attributes: { max: float(high) }, note: ' above, by attribute' }),
   ...unary('Clip', 'distinct', { opset: 9, note: ' without attributes' }),
   ...unary('Clip', 'distinct', { inputs: [float32s([low], []), float32s([high], [])] }),
+  ...unary('Clip', 'away-from-zero', { inputs: [float32s([0], []), float32s([6], [])], note: ' from 0 to 6' }),
   ...unary('Clip', 'distinct', { opset: 11, inputs: [float32s([low], [])], note: ' below' }),
   ...unary('Clip', 'distinct', { inputs: [omitted, float32s([high], [])], note: ' above' }),
   {
