@@ -99,7 +99,7 @@ function report() {
   const text = [
     `# Importances of a tenth of the data: ${name}`,
     '',
-    `\`--estimator grouped --examples ${tenth}\`: ${count.toLocaleString('en-US')} images, 64 a group. Each class forgotten with the strength found by itself; figures of the test images; those with all 50,000 images (512 a group) are of commit ${all.environment.commit}. Commit ${env.commit}, ${env.cpu}, ${env.cores} cores, Node ${env.node}, ${env.date}.`,
+    `\`--estimator grouped --examples ${tenth}\`: ${count.toLocaleString('en-US')} images, ${few.store.importance.settings.groupSize} a group. Each class forgotten with the strength found by itself; figures of the test images; those with all 50,000 images (512 a group) are of commit ${all.environment.commit}. Commit ${env.commit}, ${env.cpu}, ${env.cores} cores, Node ${env.node}, ${env.date}.`,
     '',
     '| class | forgotten class, before | with all images | with a tenth | other nine, before | with all images | with a tenth |',
     '|---|---|---|---|---|---|---|',
@@ -111,7 +111,7 @@ function report() {
     `- a store of ${count.toLocaleString('en-US')} images takes ${ratio.toFixed(2)} of the time of one of all (${median(times.few).toFixed(1)} s and ${median(times.whole).toFixed(1)} s)`,
     `- forgotten class, against all images: at worst ${points(worst)} points (within 1: ${worst <= 0.01 ? 'met' : 'missed'})`,
     `- other nine classes, against all images: at worst ${points(lost)} points, ${points(mean)} in the mean (within 0.2: ${lost >= -0.002 ? 'met' : 'missed'})`,
-    `- \`--examples auto\` took ${auto.store.importance.count.toLocaleString('en-US')} images (at most a tenth: ${auto.store.importance.count <= data.size / 10 ? 'met' : 'missed'}); the two halves, sample by sample, selected alike for ${stages.map((s) => `${percent(s.selection)} (${s.count.toLocaleString('en-US')})`).join(', ') || 'the same'} of the weights`,
+    `- \`--examples auto\` took ${auto.store.importance.count.toLocaleString('en-US')} images (at most a tenth: ${auto.store.importance.count <= data.size / 10 ? 'met' : 'missed'}); the two halves, sample by sample, agree in the selection and in the answers to ${stages.map((s) => `${percent(s.selection)} and ${percent(s.answers ?? 0)} (${s.count.toLocaleString('en-US')})`).join(', ') || 'the same'}`,
     '',
   ].join('\n')
   console.log(text)

@@ -2,6 +2,7 @@ import { idHash } from '../data/split.js'
 import { LetheError } from '../errors.js'
 import type { Examples } from '../network/examples.js'
 import type { EstimatorSettings } from './estimators/estimator.js'
+import { defaultGroupSize } from './estimators/grouped.js'
 import type { Importance } from './importance.js'
 
 /** The examples of one label, in the order of a hash of their ids: the beginning is a random sample, whatever the order of the data. */
@@ -10,26 +11,28 @@ export interface Stratum {
   readonly rows: readonly number[]
 }
 
-/** Examples a group of `grouped` where only a sample is looked at: groups of 512 of a tenth of the data would be too few to tell anything. */
-export const sampledGroupSize = 64
-/** Examples that are taken together where an estimator has no groups. */
-const plainBlock = 16
+/** How a sample lies in all of the data: examples of it, of all, and labels. */
+export interface SampleSizes {
+  readonly sample: number
+  readonly all: number
+  readonly labels: number
+}
 
-/** Settings for a sample: a group size that leaves each label several groups, unless one was asked for. Throws `usage` for `batch-mean`. */
-export function sampledSettings(settings: EstimatorSettings): EstimatorSettings {
+/**
+ * Settings for a sample: of `grouped`, unless a size was asked for, groups as large as those of all the data, or one a label where the sample has
+ * fewer. A group of n gives n·μ² + σ² for gradients of mean μ and variance σ²: smaller groups than those of all data would count the noise more often than
+ * they do. Throws `usage` for `batch-mean`.
+ */
+export function sampledSettings(settings: EstimatorSettings, { sample, all, labels }: SampleSizes): EstimatorSettings {
   if (settings.estimator === 'batch-mean')
     throw new LetheError(
       'usage',
       'batch-mean depends on the order of all data; --examples is for exact, grouped and sketch.',
     )
-  return settings.estimator === 'grouped'
-    ? { ...settings, groupSize: settings.groupSize ?? sampledGroupSize }
-    : settings
-}
-
-/** Examples that a sample grows by, label by label: whole groups, so that a larger sample has those of the smaller. */
-export function blockOf({ estimator, groupSize }: EstimatorSettings): number {
-  return estimator === 'grouped' ? (groupSize ?? sampledGroupSize) : plainBlock
+  if (settings.estimator !== 'grouped' || settings.groupSize !== undefined) return settings
+  const ofLabel = all / labels
+  const inAll = Math.ceil(ofLabel / Math.ceil(ofLabel / defaultGroupSize))
+  return { ...settings, groupSize: Math.max(1, Math.min(inAll, Math.round(sample / labels))) }
 }
 
 /** Strata of the examples by label, ascending; one stratum of all where they have no class. */
@@ -49,19 +52,12 @@ export function strataOf(examples: Examples, hasClasses: boolean): Stratum[] {
     }))
 }
 
-/** Examples of a stratum in a sample of a share of all data: the same share of it, in whole blocks. */
-export function sizeIn({ rows }: Stratum, share: number, block: number): number {
-  return Math.min(rows.length, Math.max(1, Math.round((share * rows.length) / block)) * block)
-}
-
-/** Rows of a stratified sample of about `size` examples, ascending. Samples of the same settings contain each other. */
-export function sampleRows(
-  examples: Examples,
-  size: number,
-  { hasClasses, block }: { hasClasses: boolean; block: number },
-): number[] {
+/** Rows of a stratified sample of about `size` examples, ascending: of every label the same share, and one at least. Samples contain each other. */
+export function sampleRows(examples: Examples, size: number, hasClasses: boolean): number[] {
   const share = Math.min(1, size / examples.size)
-  const rows = strataOf(examples, hasClasses).flatMap((s) => s.rows.slice(0, sizeIn(s, share, block)))
+  const rows = strataOf(examples, hasClasses).flatMap((s) =>
+    s.rows.slice(0, Math.max(1, Math.round(share * s.rows.length))),
+  )
   return rows.sort((a, b) => a - b)
 }
 

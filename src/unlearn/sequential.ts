@@ -1,27 +1,24 @@
 import type { Pool } from '../engine/engine.js'
 import type { WorkOptions } from '../engine/in-order.js'
 import { LetheError } from '../errors.js'
-import { argmax } from '../fisher/spread.js'
 import { classCountsOf, dimsOf } from '../importance/estimate.js'
 import type { EstimatorSettings, WorkUnit } from '../importance/estimators/estimator.js'
 import { findEstimator } from '../importance/estimators/index.js'
+import { createGroups } from '../importance/groups.js'
 import type { Importance, Stage } from '../importance/importance.js'
-import { blockOf, type Stratum, sampledSettings, sizeIn, strataOf } from '../importance/sample.js'
+import { type Stratum, sampledSettings, strataOf } from '../importance/sample.js'
 import { addSums, openUnits, type UnitResult } from '../importance/units.js'
 import { checkExamples, type Examples, pick } from '../network/examples.js'
-import { type Forward, openForward } from '../network/forward.js'
+import { openForward } from '../network/forward.js'
 import type { Network } from '../network/network.js'
-import { dampen, type Strength } from './dampen.js'
-import { type Shares, shareQuantiles } from './shares.js'
+import { compareHalves, type Half, isAlike } from './stability.js'
 
-/** Agreement of the two halves at which a sample is large enough. */
-export const stableAt = 0.99
-/** Strength that the halves are compared at: the share that one weight in a hundred exceeds, and λ; near what searches end with. */
-const tried = { fraction: 0.01, lambda: 0.3 } as const
 /** A sample grows by this factor: twofold in two steps. */
 const growth = Math.SQRT2
-/** The first sample: this share of the data, and at least two blocks of every label. */
-const firstShare = 0.01
+/** The first sample is this share of the data, or one step of every label; groups are made for a sample of a tenth. */
+const [firstShare, aimedShare] = [0.01, 0.1]
+/** Examples that a label grows by, half of them for each half, where the estimator has no groups. */
+const plainStep = 32
 /** Labels that are tried as the forget set, and bytes that their sums may take. */
 const most = { labels: 10, bytes: 2 ** 29 } as const
 /** Records whose answers are compared. */
@@ -42,9 +39,8 @@ export interface Sequential {
 }
 
 /**
- * Importances of as many examples as the decision needs. The sample is stratified by label and grows by √2 until two independent halves of it decide alike,
- * for each of up to ten labels taken as the forget set: the selections of one weight in a hundred agree on 99 % of the weights, and the models dampened with them answer
- * 99 % of a probe alike. Every example is computed once. Additive estimators alone.
+ * Importances of as many examples as the decision needs. The sample is stratified by label and grows by √2 until two independent halves of it decide alike
+ * (`compareHalves`) for up to ten labels taken as the forget set. Every example is computed once. Additive estimators alone.
  *
  * For a label c of N_c records among N, half h has the shares s = S_c·N_c/n_c / (S_c·N_c/n_c + S_rest,h·(N − N_c)/n_rest,h), with S_c of both halves together: a
  * request computes the importance of what is to be forgotten itself, and only what stays is estimated.
@@ -63,11 +59,14 @@ export async function estimateUntilStable(
       'Records have no class under this loss, so no decision can be tried while the sample grows; give a number: --examples 5000.',
     )
   }
-  const asked = sampledSettings(options.settings ?? { estimator: 'exact' })
+  const strata = strataOf(examples, true)
+  const sizes = { sample: aimedShare * examples.size, all: examples.size, labels: strata.length }
+  const asked = sampledSettings(options.settings ?? { estimator: 'exact' }, sizes)
   const estimator = findEstimator(asked.estimator)
   const settings = estimator.settle(asked)
-  const block = blockOf(settings)
-  const strata = strataOf(examples, true)
+  const step = stepOf(settings)
+  // Groups are computed as two, one for each half, and put together.
+  const groups = isPaired(settings) ? createGroups() : undefined
   const wanted = new Set(network.parameters.map((p) => p.name))
   const halves = [newHalf(), newHalf()] as const
   const labels = triedLabels(strata, network)
@@ -75,15 +74,17 @@ export async function estimateUntilStable(
     estimator.plan(pick(examples, rows), settings).map((unit) => ({ ...unit, rows: unit.rows.map((i) => rows[i]!) }))
   const stages: Stage[] = []
   const units = await openUnits(network, pool, examples, { squares: estimator.squares, wanted })
-  const forward = await openForward(network, pool, { varying: wanted })
+  // Small runs: most of what is asked are the few records of one label.
+  const forward = await openForward(network, pool, { varying: wanted, batch: 16 })
   const at = strata.map(() => 0)
   let [lossSum, done, isStable] = [0, 0, false]
   try {
-    for (let share = firstOf(examples.size, strata, block); !isStable; share = Math.min(1, share * growth)) {
-      const sizes = strata.map((stratum) => (share >= 1 ? stratum.rows.length : sizeIn(stratum, share, block)))
-      const total = sizes.reduce((a, b) => a + b, 0)
-      const grown = strata.flatMap((stratum, i) => unitsBetween(stratum, [at[i]!, sizes[i]!], block, plan))
-      sizes.forEach((size, i) => {
+    for (let share = firstOf(examples.size, strata, step); !isStable; share = Math.min(1, share * growth)) {
+      const wantedOf = strata.map((stratum) => sizeIn(stratum, share, step))
+      const total = wantedOf.reduce((a, b) => a + b, 0)
+      if (total === done) continue
+      const grown = strata.flatMap((stratum, i) => unitsBetween(stratum, [at[i]!, wantedOf[i]!], step, plan))
+      wantedOf.forEach((size, i) => {
         at[i] = size
       })
       let next = 0
@@ -92,15 +93,16 @@ export async function estimateUntilStable(
         grown.map((g) => g.unit),
         options.signal,
       )) {
-        const { half, label } = grown[next++]!
-        units.reuse(addTo(halves[half], labels.has(label) ? label : undefined, result))
+        const { half, label, isLast } = grown[next++]!
+        const spent = addTo(halves[half], labels.has(label) ? label : undefined, result)
+        units.reuse(groups ? groups.add(result, spent, isLast) : spent)
         lossSum += result.lossSum
         done += result.unit.rows.length
         options.onProgress?.({ done, total })
       }
       if (total >= examples.size) break
       const probe = pick(examples, probeOf(strata, at))
-      const stage = await compare({
+      const stage = await compareHalves({
         network,
         forward,
         halves,
@@ -112,14 +114,14 @@ export async function estimateUntilStable(
       })
       stages.push(stage)
       options.onStage?.(stage)
-      isStable = stage.answers !== undefined && stage.answers >= stableAt
+      isStable = isAlike(stage)
     }
   } finally {
     await units.release()
     await forward.release()
   }
   const rows = strata.flatMap((s, i) => s.rows.slice(0, at[i])).sort((a, b) => a - b)
-  const sums = together(halves)
+  const sums = groups?.sums ?? together(halves)
   const sampled = Int32Array.from(rows, (row) => examples.labels[row]!)
   return {
     rows,
@@ -137,12 +139,6 @@ export async function estimateUntilStable(
       }),
     },
   }
-}
-
-/** Sums of one half of the sample: of each label that is tried, and of the rest. */
-interface Half {
-  readonly labels: Map<number | undefined, Map<string, Float64Array>>
-  readonly counts: Map<number | undefined, number>
 }
 
 function newHalf(): Half {
@@ -163,20 +159,42 @@ function triedLabels(strata: readonly Stratum[], { parameters }: Network): Reado
   return new Set(Array.from({ length: count }, (_, i) => strata[Math.floor((i * strata.length) / count)]!.label))
 }
 
-function firstOf(size: number, strata: readonly Stratum[], block: number): number {
-  return Math.min(1, Math.max(firstShare, (2 * block * strata.length) / size))
+/** True where the two halves of a group are computed apart and put together. With `groupBy` groups are of a value, and halves of a label. */
+const isPaired = ({ estimator, groupSize = 1, groupBy }: EstimatorSettings): boolean =>
+  estimator === 'grouped' && groupBy === undefined && groupSize > 1
+
+function stepOf(settings: EstimatorSettings): number {
+  if (settings.estimator !== 'grouped') return plainStep
+  return isPaired(settings) ? settings.groupSize! : 2 * settings.groupSize!
 }
 
-/** Units of the rows of a stratum from one size to a larger one; whole blocks go to the two halves in turn. */
+function firstOf(size: number, strata: readonly Stratum[], step: number): number {
+  return Math.min(1, Math.max(firstShare, (step * strata.length) / size))
+}
+
+/** Examples of a stratum in a sample of a share of all data: the same share of it, in whole steps where it has several. */
+function sizeIn({ rows }: Stratum, share: number, step: number): number {
+  const size = share * rows.length
+  const rounded = size < step ? 2 * Math.round(size / 2) : step * Math.round(size / step)
+  return share >= 1 ? rows.length : Math.min(rows.length, Math.max(2, rounded))
+}
+
+/** Units of the rows of a stratum from one size to a larger one: of each step the first half of the rows is for one half of the sample, the rest for the other. */
 function unitsBetween(
   { label, rows }: Stratum,
   [from, to]: readonly [number, number],
-  block: number,
+  step: number,
   plan: (rows: readonly number[]) => readonly WorkUnit[],
-): { unit: WorkUnit; label: number; half: 0 | 1 }[] {
-  const halves: [number[], number[]] = [[], []]
-  for (let i = from; i < to; i++) halves[Math.floor(i / block) % 2 === 0 ? 0 : 1].push(rows[i]!)
-  return ([0, 1] as const).flatMap((half) => plan(halves[half]).map((unit) => ({ half, label, unit })))
+): { unit: WorkUnit; label: number; half: 0 | 1; isLast: boolean }[] {
+  return Array.from({ length: Math.ceil((to - from) / step) }, (_, i) => {
+    const part = rows.slice(from + i * step, Math.min(to, from + (i + 1) * step))
+    const middle = Math.ceil(part.length / 2)
+    const halves = [part.slice(0, middle), part.slice(middle)] as const
+    const units = ([0, 1] as const).flatMap((half) =>
+      halves[half].length === 0 ? [] : plan(halves[half]).map((unit) => ({ half, label, unit })),
+    )
+    return units.map((u, at) => ({ ...u, isLast: at === units.length - 1 }))
+  }).flat()
 }
 
 /** Records of the sample, of every label in turn. */
@@ -185,100 +203,7 @@ function probeOf(strata: readonly Stratum[], at: readonly number[]): number[] {
   return strata.flatMap(({ rows }, i) => rows.slice(0, Math.min(at[i]!, each)))
 }
 
-interface Comparison {
-  readonly network: Network
-  readonly forward: Forward
-  readonly halves: readonly [Half, Half]
-  readonly strata: readonly Stratum[]
-  readonly labels: ReadonlySet<number>
-  readonly probe: Examples
-  /** |D|. */
-  readonly total: number
-  /** Examples in the sample. */
-  readonly count: number
-}
-
-async function compare(c: Comparison): Promise<Stage> {
-  const sizes = new Map(c.strata.map(({ label, rows }) => [label, rows.length]))
-  // A label of a single block is in one half alone.
-  const both = [...c.labels].filter((label) => c.halves.every((half) => half.counts.has(label)))
-  const pairs = both.map((label) => {
-    const sharesOf = (rest: readonly Half[]): Shares => sharesIn(c.halves, rest, label, [sizes.get(label)!, c.total])
-    const share = shareAbove(sharesOf(c.halves), tried.fraction)
-    return { a: sharesOf([c.halves[0]]), b: sharesOf([c.halves[1]]), strength: { share, lambda: tried.lambda } }
-  })
-  const selection = pairs.length === 0 ? 0 : Math.min(...pairs.map(selectedAlike))
-  if (selection < stableAt) return { count: c.count, selection }
-  const weights = new Map(
-    [...c.network.parameters].map(({ name }) => [name, c.network.graph.initializers.get(name)!.data as Float32Array]),
-  )
-  let answers = 1
-  for (const { a: x, b: y, strength } of pairs) {
-    const [a, b] = [await answersWith(c, weights, x, strength), await answersWith(c, weights, y, strength)]
-    answers = Math.min(answers, a.filter((k, i) => k === b[i]).length / a.length)
-  }
-  return { count: c.count, selection, answers }
-}
-
-async function answersWith(
-  { forward, probe }: Comparison,
-  weights: ReadonlyMap<string, Float32Array>,
-  shares: Shares,
-  strength: Strength,
-): Promise<number[]> {
-  await forward.hold(new Map([...weights, ...dampen(weights, shares, strength).changed]))
-  const { logits, classes } = await forward.run(probe)
-  return Array.from({ length: probe.size }, (_, n) => argmax(logits, n * classes, classes) - n * classes)
-}
-
-/** Forget shares of a label: its own importance as all of the sample has it, that of the rest as the given halves do. */
-function sharesIn(
-  all: readonly Half[],
-  halves: readonly Half[],
-  label: number,
-  [size, total]: readonly [number, number],
-): Shares {
-  const own = all.map(({ labels }) => labels.get(label)!)
-  const others = halves.flatMap(({ labels }) =>
-    [...labels].filter(([other]) => other !== label).map(([, sums]) => sums),
-  )
-  const counted = (of: readonly Half[], is: (other: number | undefined) => boolean): number =>
-    of.flatMap(({ counts }) => [...counts]).reduce((n, [other, count]) => n + (is(other) ? count : 0), 0)
-  const ownScale = size / counted(all, (l) => l === label)
-  const restScale = (total - size) / (counted(halves, (l) => l !== label) || 1)
-  const values = new Map<string, Float32Array>()
-  let count = 0
-  for (const [name, { length }] of own[0]!) {
-    const s = new Float32Array(length)
-    for (let i = 0; i < length; i++) {
-      let [mine, rest] = [0, 0]
-      for (const sums of own) mine += sums.get(name)![i]!
-      for (const sums of others) rest += sums.get(name)?.[i] ?? 0
-      s[i] = mine > 0 ? (mine * ownScale) / (mine * ownScale + rest * restScale) : 0
-    }
-    values.set(name, s)
-    count += length
-  }
-  return { values, ratio: total / size, total: count }
-}
-
-/** A share that about this fraction of the weights exceeds, at least one: in the middle between two of them. */
-function shareAbove(shares: Shares, fraction: number): number {
-  const count = Math.max(1, Math.round(fraction * shares.total))
-  const [last = 0, next = 0] = shareQuantiles(shares, [(count - 0.5) / shares.total, (count + 0.5) / shares.total])
-  return (last + next) / 2
-}
-
-/** Share of the weights that both halves select at a strength, or neither does. */
-function selectedAlike({ a, b, strength }: { a: Shares; b: Shares; strength: Strength }): number {
-  let alike = 0
-  for (const [name, x] of a.values) {
-    const y = b.values.get(name)!
-    for (let i = 0; i < x.length; i++) if (x[i]! > strength.share === y[i]! > strength.share) alike++
-  }
-  return alike / a.total
-}
-
+/** Sums of the whole sample. */
 function together(halves: readonly Half[]): Map<string, Float64Array> {
   const sums = new Map<string, Float64Array>()
   for (const half of halves) {

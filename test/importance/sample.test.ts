@@ -3,9 +3,9 @@ import type { Importance } from '../../src/importance/importance.js'
 import { sampledSettings, sampleRows, strataOf, wholeOf } from '../../src/importance/sample.js'
 import { smallExamples } from '../small-examples.js'
 
-const [size, block] = [400, 8]
+const size = 400
 const examples = smallExamples(size)
-const rowsOf = (count: number): number[] => sampleRows(examples, count, { hasClasses: true, block })
+const rowsOf = (count: number): number[] => sampleRows(examples, count, true)
 
 function importance(sum: readonly number[], count: number, population?: number): Importance {
   return {
@@ -21,7 +21,7 @@ function importance(sum: readonly number[], count: number, population?: number):
 }
 
 describe('a sample', () => {
-  it('has the same share of every label, in whole blocks', () => {
+  it('has the same share of every label', () => {
     const counts = [0, 0, 0, 0]
     for (const row of rowsOf(160)) counts[examples.labels[row]!]!++
     expect(counts).toEqual([40, 40, 40, 40])
@@ -40,7 +40,7 @@ describe('a sample', () => {
       id: (row: number) => examples.id(size - 1 - row),
       labels: examples.labels.toReversed(),
     }
-    expect(ids(sampleRows(turned, 96, { hasClasses: true, block }), turned)).toEqual(ids(rowsOf(96), examples))
+    expect(ids(sampleRows(turned, 96, true), turned)).toEqual(ids(rowsOf(96), examples))
   })
 
   it('is all of the data where it is asked to be as large', () => {
@@ -48,10 +48,23 @@ describe('a sample', () => {
     expect(strataOf(examples, false)).toHaveLength(1)
   })
 
-  it('has groups of its own size, and none of batch-mean', () => {
-    expect(sampledSettings({ estimator: 'grouped' }).groupSize).toBe(64)
-    expect(sampledSettings({ estimator: 'grouped', groupSize: 32 }).groupSize).toBe(32)
-    expect(() => sampledSettings({ estimator: 'batch-mean' })).toThrow(expect.objectContaining({ code: 'usage' }))
+  it('has one record at least of a label that is rare', () => {
+    const rare = smallExamples(size, { label: (row) => (row < 3 ? 1 : 0) })
+    const rows = sampleRows(rare, 40, true)
+    expect(rows.filter((row) => row < 3)).toHaveLength(1)
+    expect(rows).toHaveLength(41)
+  })
+
+  it('has groups as large as those of all data, or one a label, and none of batch-mean', () => {
+    const grouped = { estimator: 'grouped' }
+    const groupSize = (sample: number, all: number): number | undefined =>
+      sampledSettings(grouped, { sample, all, labels: 10 }).groupSize
+    expect([groupSize(5000, 50000), groupSize(1000, 50000), groupSize(20000, 60000)]).toEqual([500, 100, 500])
+    const asked = sampledSettings({ ...grouped, groupSize: 32 }, { sample: 5000, all: 50000, labels: 10 })
+    expect(asked.groupSize).toBe(32)
+    expect(() => sampledSettings({ estimator: 'batch-mean' }, { sample: 1, all: 2, labels: 1 })).toThrow(
+      expect.objectContaining({ code: 'usage' }),
+    )
   })
 })
 

@@ -4,7 +4,8 @@ import { estimateImportance } from '../../src/importance/estimate.js'
 import type { Stage } from '../../src/importance/importance.js'
 import { pick } from '../../src/network/examples.js'
 import { openNetwork } from '../../src/network/network.js'
-import { estimateUntilStable, stableAt } from '../../src/unlearn/sequential.js'
+import { estimateUntilStable } from '../../src/unlearn/sequential.js'
+import { stableAt } from '../../src/unlearn/stability.js'
 import { smallExamples } from '../small-examples.js'
 import { mlpGraph } from '../small-graphs.js'
 
@@ -36,6 +37,22 @@ describe('sampling until the decision is stable', () => {
       expect(Math.max(...sum.map((v, i) => Math.abs(v - other[i]!))), name).toBeLessThan(1e-6 * scale)
     }
     expect(importance.lossSum).toBeCloseTo(same.lossSum, 3)
+  })
+
+  it('puts the two halves of each group together: the sums are those of groups of the whole sample', async () => {
+    const network = await openNetwork(mlpGraph(), engineOf(pool))
+    const examples = clusters(4000, 0.3)
+    const { importance, rows } = await estimateUntilStable(network, pool, examples, {
+      settings: { estimator: 'grouped' },
+    })
+    expect(importance.settings).toEqual({ estimator: 'grouped', groupSize: 100 })
+    expect(rows.length % 400).toBe(0)
+    const same = await estimateImportance(network, pool, pick(examples, rows), { settings: importance.settings })
+    for (const [name, sum] of importance.sums) {
+      const other = same.sums.get(name)!
+      const scale = Math.max(...other)
+      expect(Math.max(...sum.map((v, i) => Math.abs(v - other[i]!))), name).toBeLessThan(1e-5 * scale)
+    }
   })
 
   it('goes on to all of the data where the halves keep apart', async () => {

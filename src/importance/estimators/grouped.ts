@@ -2,7 +2,8 @@ import { idHash } from '../../data/split.js'
 import { LetheError } from '../../errors.js'
 import type { Estimator, WorkUnit } from './estimator.js'
 
-const defaultGroupSize = 512
+/** Examples a group at most, where no other number is asked for. */
+export const defaultGroupSize = 512
 
 /**
  * Group importance: I = (1/N) Σ_g |g| (∂ mean loss of g/∂θ)², groups of about G examples of one label, formed in the order of
