@@ -29,6 +29,8 @@ export interface BackwardOptions {
    * parameter are added per example before squaring.
    */
   readonly form: Form | 'squares'
+  /** Initializers whose values change between runs. Default none. */
+  readonly varying?: ReadonlySet<string>
 }
 
 /** Values from which a wanted value is reached: gradients flow through these alone. */
@@ -61,6 +63,7 @@ export function backward(options: BackwardOptions): Map<string, Val> {
   const opset = standardOpset(graph)
   const active = activeValues(graph, wanted)
   const uses = countUses(graph, active)
+  const cuts = cutsOf(graph)
   const cotangents = new Map<string, Val>(options.seeds)
   const squares = new Map<string, Val>()
   const eachForm: Form = form === 'sum' ? 'sum' : 'each'
@@ -191,6 +194,11 @@ export function backward(options: BackwardOptions): Map<string, Val> {
         const name = node.inputs[i]
         return name ? constantOf(name, node, rule) : undefined
       },
+      fixed(i) {
+        const name = node.inputs[i] ?? ''
+        return options.varying?.has(name) ? undefined : graph.initializers.get(name)
+      },
+      shown: () => facts(cuts.get(node.outputs[0]!) ?? node.outputs[0]!),
       keepAxes(v, axes, batchAxis) {
         const kept = eachForm === 'each' ? [batchAxis ?? batchAxisOf(node, 0), ...axes] : axes
         const summed = e.reduceSum(
@@ -232,6 +240,20 @@ function countUses(graph: Graph, active: ReadonlySet<string>): Map<string, numbe
     for (const name of node.inputs) if (active.has(name)) uses.set(name, (uses.get(name) ?? 0) + 1)
   }
   return uses
+}
+
+/** Outputs of Relu and Clip by the value that they alone read. */
+function cutsOf(graph: Graph): Map<string, string> {
+  const readers = new Map<string, number>()
+  for (const node of graph.nodes) {
+    for (const name of usesOf(node)) readers.set(name, (readers.get(name) ?? 0) + 1)
+  }
+  const cuts = new Map<string, string>()
+  for (const { op, domain, inputs, outputs } of graph.nodes) {
+    const [from, to] = [inputs[0] ?? '', outputs[0] ?? '']
+    if (domain === '' && (op === 'Relu' || op === 'Clip') && readers.get(from) === 1) cuts.set(from, to)
+  }
+  return cuts
 }
 
 function sameDims(a: readonly number[], b: readonly number[]): boolean {

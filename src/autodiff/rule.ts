@@ -70,6 +70,10 @@ export interface RuleContext {
   wants(i: number): boolean
   /** Value of a constant input, undefined where it is omitted. Throws `rule-missing` where it is not constant. */
   constant(i: number): Tensor | undefined
+  /** Value of an input that no run changes: a constant, or a weight that is part of the graph. */
+  fixed(i: number): Tensor | undefined
+  /** Output 0, or what a Relu or Clip that alone reads it makes of it: the two are equal wherever the cotangent is not 0, and the runtime may then write the second alone. */
+  shown(): Val
   /**
    * Sum over all axes but those listed (which stay in this order); in the form `each` the batch axis stays too, in front.
    */

@@ -63,6 +63,7 @@ export function gradientProgram(
     seeds: new Map([[loss.logits, seed]]),
     wanted,
     form,
+    ...(options.asInputs && { varying: options.asInputs }),
   })
   const totals = new Map<string, Val>()
   const results = new Map<string, Val>()

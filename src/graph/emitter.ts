@@ -9,6 +9,12 @@ export interface Val {
   readonly dims: readonly number[]
 }
 
+/** A product by channels, taken apart: `value` [N, C, …] times `factor` [C]. */
+export interface Factors {
+  readonly value: Val
+  readonly factor: Val
+}
+
 /**
  * Writes ONNX nodes and knows the shape of every value it makes, so that a wrong shape stops where it is written and
  * not in the runtime. Only standard operators that CPU, WebGPU and CUDA have; forms follow the opset it is made for.
@@ -17,6 +23,7 @@ export class Emitter {
   readonly nodes: Node[] = []
   readonly initializers = new Map<string, Tensor>()
   readonly #shared = new Map<string, Val>()
+  readonly #factors = new Map<string, Factors>()
   #counter = 0
 
   constructor(
@@ -169,6 +176,16 @@ export class Emitter {
     return this.emit('MatMul', [a, b], [...lead, m, n])
   }
 
+  /** v·factor with `factor` [C] along axis 1 of v. Who reads the product may take its factors apart: `factorsOf`. */
+  scaleChannels(v: Val, factor: Val): Val {
+    const product = this.mul(v, this.reshape(factor, [1, factor.dims[0]!, ...v.dims.slice(2).map(() => 1)]))
+    this.#factors.set(product.name, { value: v, factor })
+    return product
+  }
+  factorsOf(product: Val): Factors | undefined {
+    return this.#factors.get(product.name)
+  }
+
   transpose(a: Val, perm: readonly number[]): Val {
     if (perm.length !== a.dims.length) throw new LetheError('internal', `Transpose [${perm}] of [${a.dims}].`)
     if (perm.every((p, i) => p === i)) return a
@@ -291,14 +308,21 @@ export class Emitter {
     return this.emit('Softmax', [a], a.dims, { axis: int(axis) })
   }
 
-  /** Everything written so far as a graph with the given inputs and outputs, on top of `base` nodes and initializers. */
+  /** What was written so far and an output needs, as a graph with the given inputs and outputs, on top of `base` nodes and initializers. */
   finish(base: Graph, outputs: readonly ValueInfo[], inputs: readonly ValueInfo[] = base.inputs): Graph {
+    const needed = new Set(outputs.map(({ name }) => name))
+    const kept = this.nodes.toReversed().filter((node) => {
+      const isNeeded = node.outputs.some((name) => needed.has(name))
+      if (isNeeded) for (const name of node.inputs) needed.add(name)
+      return isNeeded
+    })
+    const constants = [...this.initializers].filter(([name]) => needed.has(name))
     return {
       ...base,
       inputs,
       outputs,
-      nodes: [...base.nodes, ...this.nodes],
-      initializers: new Map([...base.initializers, ...this.initializers]),
+      nodes: [...base.nodes, ...kept.reverse()],
+      initializers: new Map([...base.initializers, ...constants]),
     }
   }
 }

@@ -64,9 +64,9 @@ export async function estimateUntilStable(
   const asked = sampledSettings(options.settings ?? { estimator: 'exact' }, sizes)
   const estimator = findEstimator(asked.estimator)
   const settings = estimator.settle(asked)
-  const step = stepOf(settings)
+  const steps = stepsOf(settings)
   // Groups are computed as two, one for each half, and put together.
-  const groups = isPaired(settings) ? createGroups() : undefined
+  const groups = steps.isPaired ? createGroups() : undefined
   const wanted = new Set(network.parameters.map((p) => p.name))
   const halves = [newHalf(), newHalf()] as const
   const labels = triedLabels(strata, network)
@@ -79,11 +79,11 @@ export async function estimateUntilStable(
   const at = strata.map(() => 0)
   let [lossSum, done, isStable] = [0, 0, false]
   try {
-    for (let share = firstOf(examples.size, strata, step); !isStable; share = Math.min(1, share * growth)) {
-      const wantedOf = strata.map((stratum) => sizeIn(stratum, share, step))
+    for (let share = firstOf(examples.size, strata, steps.step); !isStable; share = Math.min(1, share * growth)) {
+      const wantedOf = strata.map((stratum) => sizeIn(stratum, share, steps.step))
       const total = wantedOf.reduce((a, b) => a + b, 0)
       if (total === done) continue
-      const grown = strata.flatMap((stratum, i) => unitsBetween(stratum, [at[i]!, wantedOf[i]!], step, plan))
+      const grown = strata.flatMap((stratum, i) => unitsBetween(stratum, [at[i]!, wantedOf[i]!], steps, plan))
       wantedOf.forEach((size, i) => {
         at[i] = size
       })
@@ -159,13 +159,14 @@ function triedLabels(strata: readonly Stratum[], { parameters }: Network): Reado
   return new Set(Array.from({ length: count }, (_, i) => strata[Math.floor((i * strata.length) / count)]!.label))
 }
 
-/** True where the two halves of a group are computed apart and put together. With `groupBy` groups are of a value, and halves of a label. */
-const isPaired = ({ estimator, groupSize = 1, groupBy }: EstimatorSettings): boolean =>
-  estimator === 'grouped' && groupBy === undefined && groupSize > 1
-
-function stepOf(settings: EstimatorSettings): number {
-  if (settings.estimator !== 'grouped') return plainStep
-  return isPaired(settings) ? settings.groupSize! : 2 * settings.groupSize!
+/**
+ * Examples that a label grows by, and whether they are a group whose two halves are computed apart and put together. With `groupBy` groups are of a value, and a
+ * half has whole ones.
+ */
+function stepsOf({ estimator, groupSize = 1, groupBy }: EstimatorSettings): { step: number; isPaired: boolean } {
+  if (estimator !== 'grouped') return { step: plainStep, isPaired: false }
+  const isPaired = groupBy === undefined && groupSize > 1
+  return { step: isPaired ? groupSize : 2 * groupSize, isPaired }
 }
 
 function firstOf(size: number, strata: readonly Stratum[], step: number): number {
@@ -179,22 +180,36 @@ function sizeIn({ rows }: Stratum, share: number, step: number): number {
   return share >= 1 ? rows.length : Math.min(rows.length, Math.max(2, rounded))
 }
 
-/** Units of the rows of a stratum from one size to a larger one: of each step the first half of the rows is for one half of the sample, the rest for the other. */
+/** A unit of work of one half of the sample; `isLast` where a group that is put together ends with it. */
+interface HalfUnit {
+  readonly unit: WorkUnit
+  readonly label: number
+  readonly half: 0 | 1
+  readonly isLast: boolean
+}
+
+/**
+ * Units of the rows of a stratum from one size to a larger one: of each step the first half of the rows is for one half of the sample, the rest for the other. Steps follow
+ * one another where they are groups to be put together; else the rows of a half are planned as one.
+ */
 function unitsBetween(
   { label, rows }: Stratum,
   [from, to]: readonly [number, number],
-  step: number,
+  { step, isPaired }: { step: number; isPaired: boolean },
   plan: (rows: readonly number[]) => readonly WorkUnit[],
-): { unit: WorkUnit; label: number; half: 0 | 1; isLast: boolean }[] {
-  return Array.from({ length: Math.ceil((to - from) / step) }, (_, i) => {
+): HalfUnit[] {
+  const steps = Array.from({ length: Math.ceil((to - from) / step) }, (_, i) => {
     const part = rows.slice(from + i * step, Math.min(to, from + (i + 1) * step))
     const middle = Math.ceil(part.length / 2)
-    const halves = [part.slice(0, middle), part.slice(middle)] as const
+    return [part.slice(0, middle), part.slice(middle)] as const
+  })
+  const planned = isPaired ? steps : [[steps.flatMap(([a]) => a), steps.flatMap(([, b]) => b)] as const]
+  return planned.flatMap((halves) => {
     const units = ([0, 1] as const).flatMap((half) =>
       halves[half].length === 0 ? [] : plan(halves[half]).map((unit) => ({ half, label, unit })),
     )
     return units.map((u, at) => ({ ...u, isLast: at === units.length - 1 }))
-  }).flat()
+  })
 }
 
 /** Records of the sample, of every label in turn. */

@@ -180,10 +180,10 @@ function tanhGelu(c: RuleContext): Val {
   return e.mul(e.add(e.add(t, e.scalar(1)), inner), e.scalar(0.5))
 }
 
-/** dy where 0 < x < 6: not on the bounds, as PyTorch's relu6 and TensorFlow's. */
+/** dy where 0 < y < 6, which is where x is: not on the bounds, as PyTorch's relu6 and TensorFlow's. */
 function relu6(c: RuleContext): Val {
   const { e } = c
-  const inside = e.and(e.greater(x(c), e.scalar(0)), e.less(x(c), e.scalar(6)))
+  const inside = e.and(e.greater(output(c), e.scalar(0)), e.less(output(c), e.scalar(6)))
   return e.mul(dy(c), e.indicator(inside))
 }
 

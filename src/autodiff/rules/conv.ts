@@ -1,4 +1,4 @@
-import type { Emitter, Val } from '../../graph/emitter.js'
+import type { Emitter, Factors, Val } from '../../graph/emitter.js'
 import { int, ints } from '../../graph/graph.js'
 import { sizeOf } from '../../tensor/tensor.js'
 import { type Columns, columnsOf } from '../columns.js'
@@ -18,8 +18,8 @@ export const conv: readonly Rule[] = [
   {
     op: 'Conv',
     since: 1,
-    vjp: (c) => [() => dataGradient(c), () => weightGradient(c, convolution(c)), () => biasGradient(c)],
-    squares: (c) => [undefined, () => weightSquares(c, convolution(c)), undefined],
+    vjp: (c) => [() => dataGradient(c), () => scaledGradient(c), () => biasGradient(c)],
+    squares: (c) => [undefined, () => scaledSquares(c), undefined],
   },
   {
     op: 'ConvTranspose',
@@ -91,20 +91,52 @@ function isEach(c: RuleContext, i: number): boolean {
 
 function biasGradient(c: RuleContext): Val {
   isEach(c, 2)
-  return c.keepAxes(dy(c), [1], 0)
+  const factors = c.e.factorsOf(dy(c))
+  return factors ? c.e.mul(c.keepAxes(factors.value, [1], 0), factors.factor) : c.keepAxes(dy(c), [1], 0)
+}
+
+/** [O] along the first axis of a weight or its gradient. */
+const byOutput = (c: RuleContext, v: Val, factor: Val): Val =>
+  c.e.mul(v, c.e.reshape(factor, [factor.dims[0]!, ...v.dims.slice(1).map(() => 1)]))
+
+/**
+ * The factors of a cotangent k·g that a batch norm behind the convolution has made, where the weight is smaller than the cotangent: k then goes to the gradient of the
+ * weight, and k·g is not written.
+ */
+function apart(c: RuleContext, v: Convolution): Factors | undefined {
+  const isSmaller = 2 * (v.C / v.G) * sizeOf(v.window.kernel) < v.N * v.P
+  return isSmaller ? c.e.factorsOf(v.g) : undefined
+}
+
+function scaledGradient(c: RuleContext): Val {
+  const v = convolution(c)
+  const factors = c.form === 'sum' ? apart(c, v) : undefined
+  if (!factors) return weightGradient(c, v)
+  return byOutput(c, weightGradient(c, { ...v, g: factors.value }), factors.factor)
+}
+
+function scaledSquares(c: RuleContext): Val {
+  const v = convolution(c)
+  const factors = apart(c, v)
+  if (!factors) return weightSquares(c, v)
+  const squared = c.e.mul(factors.factor, factors.factor)
+  return byOutput(c, weightSquares(c, { ...v, g: factors.value }), squared)
 }
 
 function dataGradient(c: RuleContext): Val {
   const { N, C, O, G, S, Q, window } = convolution(c)
+  // A factor of the cotangent's channels is one of the weight's outputs.
+  const factors = c.e.factorsOf(dy(c))
+  const [g, weight] = factors ? [factors.value, byOutput(c, input(c, 1), factors.factor)] : [dy(c), input(c, 1)]
   const { kernel, strides, dilations, begin, end } = window
   const reach = kernel.map((k, i) => dilations[i]! * (k - 1))
   const [before, after] = [reach.map((r, i) => r - begin[i]!), reach.map((r, i) => r - end[i]!)]
   if (strides.every((s) => s === 1) && [...before, ...after].every((p) => p >= 0)) {
     // Stride 1: a convolution of dy with the flipped kernel, in and out channels exchanged; twice as fast as ConvTranspose.
-    const w = c.e.reshape(input(c, 1), [G, O / G, C / G, sizeOf(kernel)])
+    const w = c.e.reshape(weight, [G, O / G, C / G, sizeOf(kernel)])
     const reversed = Array.from({ length: sizeOf(kernel) }, (_, i) => sizeOf(kernel) - 1 - i)
     const flipped = c.e.gather(c.e.transpose(w, [0, 2, 1, 3]), c.e.int64s(reversed), 3)
-    return c.e.emit('Conv', [dy(c), c.e.reshape(flipped, [C, O / G, ...kernel])], [N, C, ...S], {
+    return c.e.emit('Conv', [g, c.e.reshape(flipped, [C, O / G, ...kernel])], [N, C, ...S], {
       kernel_shape: ints(kernel),
       dilations: ints(dilations),
       group: int(G),
@@ -112,7 +144,7 @@ function dataGradient(c: RuleContext): Val {
     })
   }
   const rest = S.map((s, i) => s - ((Q[i]! - 1) * strides[i]! + reach[i]! + 1 - begin[i]! - end[i]!))
-  return c.e.emit('ConvTranspose', [dy(c), input(c, 1)], [N, C, ...S], {
+  return c.e.emit('ConvTranspose', [g, weight], [N, C, ...S], {
     kernel_shape: ints(kernel),
     strides: ints(strides),
     dilations: ints(dilations),

@@ -1,5 +1,5 @@
 import type { Val } from '../../graph/emitter.js'
-import { sizeOf } from '../../tensor/tensor.js'
+import { numberAt, sizeOf, toNumbers } from '../../tensor/tensor.js'
 import { once } from '../once.js'
 import {
   dy,
@@ -28,7 +28,8 @@ export const norm: readonly Rule[] = [
     vjp: (c) => {
       if (c.dO.slice(1).some((d) => d)) refuse(c, 'its running statistics used')
       const isTraining = c.opset >= 14 && intOf(c, 'training_mode', 0) === 1
-      return [...(isTraining ? byBatch(c) : byRunning(c)), () => perChannel(c, dy(c)), undefined, undefined]
+      const total = once(() => perChannel(c, dy(c)))
+      return [...(isTraining ? byBatch(c) : byRunning(c, total)), total, undefined, undefined]
     },
   },
   {
@@ -140,13 +141,29 @@ function byBatch(c: RuleContext): Thunk[] {
   ]
 }
 
-/** dx and ds of batch norm on the running statistics, which are inputs 3 and 4: ds = r·Σ dy·(x − μ), so that no x̂ is written. */
-function byRunning(c: RuleContext): Thunk[] {
+/** Largest |b/s| of a channel at which x̂ is taken from y: its rounding is that of y. */
+const largestOffset = 64
+
+/**
+ * dx = dy·s·r and ds of batch norm on the running statistics μ and σ², which are inputs 3 and 4.
+ *
+ * ds = Σ dy·x̂ with x̂ = (y − b)/s is (Σ dy·y − b·Σ dy)/s: x is not read, and a convolution before it can be one with the norm and a Relu behind it. Where a bias is
+ * far larger than its scale, and where weights change, ds = r·Σ dy·(x − μ).
+ */
+function byRunning(c: RuleContext, total: Thunk): Thunk[] {
+  const { e } = c
   const r = once(() => inverseRoot(c, input(c, 4)))
-  return [
-    () => c.e.mul(dy(c), channels(c, c.e.mul(r(), input(c, 1)))),
-    () => c.e.mul(perChannel(c, c.e.mul(dy(c), c.e.sub(input(c, 0), channels(c, input(c, 3))))), r()),
-  ]
+  const [scale, bias] = [c.fixed(1), c.fixed(2)]
+  const isNear =
+    scale &&
+    bias &&
+    toNumbers(scale).every((s, i) => Math.abs(numberAt(bias, i)) <= largestOffset * Math.abs(s) && s !== 0)
+  const ofOutput = (): Val => {
+    const offsets = e.mul(total(), input(c, 2))
+    return e.div(e.sub(perChannel(c, e.mul(dy(c), c.shown())), offsets), input(c, 1))
+  }
+  const ofInput = (): Val => e.mul(perChannel(c, e.mul(dy(c), e.sub(input(c, 0), channels(c, input(c, 3))))), r())
+  return [() => e.scaleChannels(dy(c), e.mul(r(), input(c, 1))), isNear ? ofOutput : ofInput]
 }
 
 function gradient(c: RuleContext, { x, r }: Normalised, g: Val, over: readonly number[]): Val {
