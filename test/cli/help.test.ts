@@ -1,3 +1,5 @@
+import { execFileSync } from 'node:child_process'
+import { resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { verbs } from '../../src/cli/commands/index.js'
 import { folderOfFile, good, lethe } from './command.js'
@@ -23,6 +25,13 @@ describe('the help', () => {
       const options = stdout.slice(0, stdout.indexOf('\nExample'))
       for (const flag of line.match(/(?<= )--?[a-z-]+/g) ?? []) expect(options).toMatch(new RegExp(` ${flag}\\b`))
     }
+  })
+})
+
+describe.skipIf(process.platform === 'win32')('the built command', () => {
+  it('is a file that can be run by itself, as npx does', () => {
+    const main = resolve(import.meta.dirname, '../../dist/cli/main.js')
+    expect(execFileSync(main, ['--help'], { encoding: 'utf8' })).toContain('Where to start:')
   })
 })
 
