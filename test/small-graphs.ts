@@ -20,7 +20,7 @@ export const f32 = (dims: readonly number[], seed = 1): Tensor =>
     ),
   )
 
-const node = (op: string, inputs: string[], output: string, attributes: Node['attributes'] = {}): Node => ({
+export const node = (op: string, inputs: string[], output: string, attributes: Node['attributes'] = {}): Node => ({
   op,
   domain: '',
   name: `node_${output}`,

@@ -63,7 +63,7 @@ export function backward(options: BackwardOptions): Map<string, Val> {
   const opset = standardOpset(graph)
   const active = activeValues(graph, wanted)
   const uses = countUses(graph, active)
-  const cuts = cutsOf(graph)
+  const cuts = cutsOf(graph, options.seeds)
   const cotangents = new Map<string, Val>(options.seeds)
   const squares = new Map<string, Val>()
   const eachForm: Form = form === 'sum' ? 'sum' : 'each'
@@ -242,8 +242,8 @@ function countUses(graph: Graph, active: ReadonlySet<string>): Map<string, numbe
   return uses
 }
 
-/** Outputs of Relu and Clip by the value that they alone read. */
-function cutsOf(graph: Graph): Map<string, string> {
+/** Outputs of Relu and Clip by the value that they alone read. A value that gradients begin at has a cotangent that they have not cut. */
+function cutsOf(graph: Graph, seeds: BackwardOptions['seeds']): Map<string, string> {
   const readers = new Map<string, number>()
   for (const node of graph.nodes) {
     for (const name of usesOf(node)) readers.set(name, (readers.get(name) ?? 0) + 1)
@@ -251,7 +251,8 @@ function cutsOf(graph: Graph): Map<string, string> {
   const cuts = new Map<string, string>()
   for (const { op, domain, inputs, outputs } of graph.nodes) {
     const [from, to] = [inputs[0] ?? '', outputs[0] ?? '']
-    if (domain === '' && (op === 'Relu' || op === 'Clip') && readers.get(from) === 1) cuts.set(from, to)
+    const isCut = domain === '' && (op === 'Relu' || op === 'Clip')
+    if (isCut && readers.get(from) === 1 && !seeds.has(from)) cuts.set(from, to)
   }
   return cuts
 }

@@ -3,7 +3,7 @@ import { LetheError } from '../errors.js'
 import { classCountsOf, type EstimateOptions, estimateImportance } from '../importance/estimate.js'
 import { findEstimator } from '../importance/estimators/index.js'
 import type { Importance, Stage } from '../importance/importance.js'
-import { sampledSettings, sampleRows, strataOf } from '../importance/sample.js'
+import { sampledSettings, sampleRows } from '../importance/sample.js'
 import { hashIds, type Store } from '../importance/store.js'
 import { checkExamples, pick } from '../network/examples.js'
 import { estimateUntilStable } from '../unlearn/sequential.js'
@@ -61,7 +61,8 @@ export async function importanceOfSample(
   if (size < 1) throw new LetheError('usage', `--examples must be a whole number from 1, or auto; got ${size}.`)
   checkExamples(examples, network)
   const hasClasses = network.tokens === undefined
-  const sizes = { sample: size, all: data.size, labels: strataOf(examples, hasClasses).length }
+  const labels = hasClasses ? new Set(examples.labels).size : 1
+  const sizes = { sample: size, all: data.size, labels }
   const asked = findEstimator(settings.estimator).settle(sampledSettings(settings, sizes))
   const rows = sampleRows(examples, size, hasClasses)
   if (rows.length >= data.size)

@@ -5,21 +5,13 @@ import { type Graph, int, ints, type Node } from '../../src/graph/graph.js'
 import { type Network, openNetwork } from '../../src/network/network.js'
 import { writeGraph } from '../../src/onnx/model.js'
 import { type Tensor, tensor } from '../../src/tensor/tensor.js'
-import { f32, numbers } from '../small-graphs.js'
+import { f32, node, numbers } from '../small-graphs.js'
 
 const pool = createPool({ workers: 1 })
 const engine = engineOf(pool)
 afterAll(() => pool.close())
 
 const batch = 4
-const node = (op: string, inputs: string[], output: string, attributes: Node['attributes'] = {}): Node => ({
-  op,
-  domain: '',
-  name: `node_${output}`,
-  inputs,
-  outputs: [output],
-  attributes,
-})
 const norm = (from: string, to: string): Node =>
   node('BatchNormalization', [from, `${to}.s`, `${to}.b`, `${to}.m`, `${to}.v`], to)
 const scaled = (dims: readonly number[], seed: number, by: number, from = 0): Tensor =>
@@ -125,6 +117,27 @@ describe('batch norm behind a convolution', () => {
     // The runtime may make one of convolution, norm and Relu: nothing else reads what lies between them.
     for (const name of ['c1', 'n1', 'c2', 'n2', 'c3', 'c4']) expect(readers(fixed.nodes, name), name).toEqual([])
     expect(readers(free.nodes, 'c1')).toEqual(['Sub'])
+  })
+
+  it('has its own output where the loss begins there, whatever reads it besides', async () => {
+    const last: Graph = {
+      ...graph,
+      outputs: [...graph.outputs, { name: 'positive', dtype: 'float32', dims: ['batch', 5] }],
+      initializers: new Map([...graph.initializers, ...statistics('logits', 5, 50)]),
+      nodes: [
+        ...graph.nodes.slice(0, -1),
+        node('Gemm', ['flat', 'fc'], 'h', { transB: int(1) }),
+        norm('h', 'logits'),
+        node('Relu', ['logits'], 'positive'),
+      ],
+    }
+    const opened = await openNetwork(last, engine, { output: 'logits' })
+    const [fixed, free] = [
+      await gradientsOf(opened, 'squares', new Set()),
+      await gradientsOf(opened, 'squares', new Set(['logits.s', 'logits.b'])),
+    ]
+    const [a, b] = [fixed.values.get('logits.s')!, free.values.get('logits.s')!]
+    expect(Math.max(...a.map((v, i) => Math.abs(v - b[i]!)))).toBeLessThan(2e-5 * Math.max(...b))
   })
 
   it('reads its input where a bias is far larger than its scale', async () => {

@@ -4,6 +4,7 @@ import { createPool, engineOf } from '../../src/engine/node/pool.js'
 import { Emitter } from '../../src/graph/emitter.js'
 import { writeGraph } from '../../src/onnx/model.js'
 import { tensor } from '../../src/tensor/tensor.js'
+import { numbers } from '../small-graphs.js'
 
 const pool = createPool({ workers: 1 })
 afterAll(() => pool.close())
@@ -50,11 +51,3 @@ test('depthwise products of several blocks of channels are those of a plain loop
   expect(worst(out[sum.name]!.data as Float32Array, (i) => expected[i]! + expected[i + 9 * C]!)).toBeLessThan(4e-4)
   expect(Math.max(...expected.map(Math.abs))).toBeGreaterThan(50)
 })
-
-function numbers(length: number, seed: number): Float32Array {
-  let state = seed
-  return Float32Array.from({ length }, () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
-    return state / 2 ** 31 - 1
-  })
-}
