@@ -1,4 +1,5 @@
 import { backward, type ValueFacts } from '../autodiff/backward.js'
+import { narrow } from '../autodiff/narrow.js'
 import { LetheError } from '../errors.js'
 import { Emitter, type Val } from '../graph/emitter.js'
 import { type Graph, standardOpset } from '../graph/graph.js'
@@ -45,12 +46,13 @@ export interface GradientProgram {
  * Dampening", AAAI 2024, section on the Fisher information matrix; per example instead of per batch.
  */
 export function gradientProgram(
-  s: StaticInput,
+  whole: StaticInput,
   loss: LossPoint,
   form: 'squares' | 'sum',
-  wanted: ReadonlySet<string> = trainable(s.graph),
+  wanted: ReadonlySet<string> = trainable(whole.graph),
   options: { asInputs?: ReadonlySet<string>; keep?: readonly string[]; total?: 'of results' | 'of their squares' } = {},
 ): GradientProgram {
+  const s = { ...whole, ...narrow(whole, [loss.logits, ...(options.keep ?? [])]) }
   const e = new Emitter(standardOpset(s.graph))
   const z = scores(s, loss)
   const attached = attach(e, z, loss, s.batch)

@@ -1,3 +1,4 @@
+import { broadcastingOps, unaryOps } from '../graph/elementwise.js'
 import { type Graph, intsAttribute, type Node, standardOpset } from '../graph/graph.js'
 import type { DataType } from '../tensor/tensor.js'
 
@@ -15,15 +16,6 @@ export interface Growth {
   readonly isSeparate: boolean
 }
 
-/** Operators whose result has the form of the first input, each number made of the one at its place. */
-const unary = new Set(
-  (
-    'Abs Acos Acosh Asin Asinh Atan Atanh Ceil Celu Clip Cos Cosh Elu Erf Exp Floor Gelu HardSigmoid HardSwish Identity LeakyRelu Log ' +
-    'Mish Neg Reciprocal Relu Round Selu Sigmoid Sign Sin Sinh Softplus Softsign Sqrt Tan Tanh ThresholdedRelu'
-  ).split(' '),
-)
-/** The same of several inputs, broadcast; the element type is that of the first. */
-const broadcasting = new Set('Add Div Max Mean Min Mul PRelu Pow Sub Sum'.split(' '))
 /** Before this version Add and its like name the axis that they broadcast along. */
 const broadcastOpset = 8
 
@@ -50,14 +42,14 @@ export function followersOf(graph: Graph, meets: ReadonlySet<string>): Set<Node>
 }
 
 function isFollowing({ op, domain }: Node): boolean {
-  return domain === '' && (op === 'Transpose' || unary.has(op) || broadcasting.has(op))
+  return domain === '' && (op === 'Transpose' || unaryOps.has(op) || broadcastingOps.has(op))
 }
 
 /** Form of a follower's result, of the forms of its inputs. */
 export function formOf(node: Node, inputs: readonly Form[]): Form {
   const { dtype, dims } = inputs[0]!
   if (node.op === 'Transpose') return { dtype, dims: orderOf(node, dims.length).map((axis) => dims[axis]!) }
-  if (unary.has(node.op)) return { dtype, dims }
+  if (unaryOps.has(node.op)) return { dtype, dims }
   const rank = Math.max(...inputs.map((i) => i.dims.length))
   const sizes = Array.from({ length: rank }, (_, axis) => {
     const all = inputs.map((i) => i.dims[axis - rank + i.dims.length] ?? 1)
