@@ -24,6 +24,7 @@ export class Emitter {
   readonly initializers = new Map<string, Tensor>()
   readonly #shared = new Map<string, Val>()
   readonly #factors = new Map<string, Factors>()
+  readonly #exchanged = new Map<string, () => Val>()
   #counter = 0
 
   constructor(
@@ -186,9 +187,20 @@ export class Emitter {
     return this.#factors.get(product.name)
   }
 
+  /** v [.., a, b], that whoever exchanges its last two axes gets from `exchanged` instead: made so from the start, at the price of v. */
+  orExchanged(v: Val, exchanged: () => Val): Val {
+    this.#exchanged.set(v.name, exchanged)
+    return v
+  }
   transpose(a: Val, perm: readonly number[]): Val {
     if (perm.length !== a.dims.length) throw new LetheError('internal', `Transpose [${perm}] of [${a.dims}].`)
     if (perm.every((p, i) => p === i)) return a
+    const exchanged = this.#exchanged.get(a.name)
+    if (exchanged && perm.every((p, i) => p === exchangedAxis(i, perm.length))) {
+      const made = exchanged()
+      this.#exchanged.set(a.name, () => made)
+      return made
+    }
     return this.emit(
       'Transpose',
       [a],
@@ -198,8 +210,10 @@ export class Emitter {
   }
   /** Exchange of the last two axes. */
   swapLast(a: Val): Val {
-    const r = a.dims.length
-    return this.transpose(a, [...Array(r - 2).keys(), r - 1, r - 2])
+    return this.transpose(
+      a,
+      a.dims.map((_, i) => exchangedAxis(i, a.dims.length)),
+    )
   }
   reshape(a: Val, dims: readonly number[]): Val {
     if (sizeOf(dims) !== sizeOf(a.dims)) throw new LetheError('internal', `Reshape of [${a.dims}] to [${dims}].`)
@@ -325,6 +339,11 @@ export class Emitter {
       initializers: new Map([...base.initializers, ...constants]),
     }
   }
+}
+
+/** Where axis i of `rank` axes goes when the last two are exchanged. */
+function exchangedAxis(i: number, rank: number): number {
+  return i < rank - 2 ? i : 2 * rank - 3 - i
 }
 
 /** Numpy-style broadcast of two shapes. Throws `internal` where they do not fit (input models are checked by running). */

@@ -1,4 +1,4 @@
-import type { Val } from '../../graph/emitter.js'
+import type { Emitter, Val } from '../../graph/emitter.js'
 import { tensor } from '../../tensor/tensor.js'
 import { sumOfSquares } from '../ones.js'
 import { sumTo } from '../reduce-to.js'
@@ -88,7 +88,12 @@ function gemmB(c: RuleContext): Val {
   if (isKeptApart(c, 1)) {
     return laidOut(c, outer(c, rows(c), gemmDy(c), 0))
   }
-  return laidOut(c, c.e.matmul(c.e.swapLast(rows(c)), gemmDy(c)))
+  return laidOut(c, crossed(c, rows(c), gemmDy(c)))
+}
+
+/** xᵀ·g of x [.., T, K] and g [.., T, O]: [.., K, O]; to who wants it the other way round, gᵀ·x. */
+function crossed({ e }: RuleContext, x: Val, g: Val): Val {
+  return e.orExchanged(e.matmul(e.swapLast(x), g), () => e.matmul(e.swapLast(g), x))
 }
 
 /** Outer products a_n ⊗ g_n: a [N, K], g [N, O] → [N, K, O]. `side`: the axis of Y that must count the examples. */
@@ -100,7 +105,7 @@ function outer(c: RuleContext, a: Val, g: Val, side: 0 | 1): Val {
 
 /** Σ_n (a_n ⊗ g_n)² = (A²)ᵀ·(G²): one matrix product. a [N, K], g [N, O] → [K, O]. */
 function squaresOfRows(c: RuleContext, a: Val, g: Val): Val {
-  return c.e.matmul(c.e.swapLast(c.e.mul(a, a)), c.e.mul(g, g))
+  return crossed(c, c.e.mul(a, a), c.e.mul(g, g))
 }
 
 /** Operands with at least two axes, and dY with the axes that 1-D operands had lost. */
@@ -138,12 +143,10 @@ function matmulA(c: RuleContext): Val {
 function matmulB(c: RuleContext): Val {
   if (isWeight(c)) {
     const { x, g } = tokens(c)
-    if (c.form === 'each') return c.e.matmul(c.e.swapLast(x), g)
+    if (c.form === 'each') return crossed(c, x, g)
     const [k, o] = [x.dims[2]!, g.dims[2]!]
-    return c.e.matmul(
-      c.e.swapLast(c.e.reshape(x, [x.dims[0]! * x.dims[1]!, k])),
-      c.e.reshape(g, [g.dims[0]! * g.dims[1]!, o]),
-    )
+    const positions = x.dims[0]! * x.dims[1]!
+    return crossed(c, c.e.reshape(x, [positions, k]), c.e.reshape(g, [positions, o]))
   }
   const { a, b, g } = full(c)
   const rank = g.dims.length
@@ -184,15 +187,18 @@ function tokens(c: RuleContext): { x: Val; g: Val } {
 /** Most numbers of the products [N, K, O] that are squared and summed as one: 16 MiB. Smaller ones are no faster. */
 const largestProducts = 2 ** 22
 
-/**
- * Σ_n (x_nᵀ·g_n)², [K, O], in blocks of the longer axis, so that memory holds the products of a block and not of the whole
- * weight. With one position per example, one product of squares.
- */
+/** Σ_n (x_nᵀ·g_n)², [K, O]. With one position per example, one product of squares. */
 function matmulSquares(c: RuleContext): Val {
   const { e } = c
   const { x, g } = tokens(c)
   const [n, t, k, o] = [x.dims[0]!, x.dims[1]!, x.dims[2]!, g.dims[2]!]
   if (t === 1) return squaresOfRows(c, e.reshape(x, [n, k]), e.reshape(g, [n, o]))
+  return e.orExchanged(squaresInBlocks(e, x, g), () => squaresInBlocks(e, g, x))
+}
+
+/** In blocks of the longer axis, so that memory holds the products of a block and not of the whole weight. */
+function squaresInBlocks(e: Emitter, x: Val, g: Val): Val {
+  const [n, k, o] = [x.dims[0]!, x.dims[2]!, g.dims[2]!]
   const parts = Math.ceil((n * k * o) / largestProducts)
   if (k > o) {
     const rows = e.split(x, 2, parts).map((part) => {

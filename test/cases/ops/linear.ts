@@ -81,6 +81,18 @@ export const linear: readonly OpCase[] = [
     ],
   },
   {
+    name: 'MatMul of tokens with a turned weight',
+    op: 'MatMul',
+    inputs: [data(['N', 3, 5]), param([4, 5])],
+    nodes: [node('Transpose', ['i1'], 'w'), node('MatMul', ['i0', 'w'], 'o0')],
+  },
+  {
+    name: 'MatMul of tokens with a turned weight whose products are squared in blocks of rows',
+    op: 'MatMul',
+    inputs: [data(['N', 2, 1100]), param([1400, 1100])],
+    nodes: [node('Transpose', ['i1'], 'w'), node('MatMul', ['i0', 'w'], 'o0')],
+  },
+  {
     name: 'MatMul of one row an example with a turned weight',
     op: 'MatMul',
     inputs: [data(['N', 5]), param([4, 5])],
