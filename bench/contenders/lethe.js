@@ -72,7 +72,8 @@ async function pass(set) {
   }
   const { sums } = await estimateImportance(network, pool, examples, { settings })
   let check = 0
-  for (const sum of sums.values()) for (const v of sum) check += v
+  // By index: an iterator over a typed array takes ten times as long, a fiftieth of a pass of a large network.
+  for (const sum of sums.values()) for (let i = 0; i < sum.length; i++) check += /** @type {number} */ (sum[i])
   return check
 }
 

@@ -48,13 +48,17 @@ export async function estimateImportance(
   })
   const now = options.now ?? Date.now
   let saved = now()
+  // Undefined also while a unit is added: sums that a number that is none has gone into are not kept.
   let state: PartialSums | undefined
   try {
     state = restore(await options.checkpoint?.load(), units.program.outputs.keys(), plan.length)
     let done = plan.slice(0, state.next).reduce((n, u) => n + u.rows.length, 0)
     options.onProgress?.({ done, total: examples.size })
     for await (const result of units.run(plan.slice(state.next), options.signal)) {
-      units.reuse(addUnit(state, result, estimator.squares === 'runs'))
+      const sums: PartialSums = state
+      state = undefined
+      units.reuse(addUnit(sums, result, estimator.squares === 'runs'))
+      state = sums
       done += result.unit.rows.length
       options.onProgress?.({ done, total: examples.size })
       if (options.checkpoint && now() - saved > (options.checkpointEveryMs ?? 10_000)) {

@@ -81,6 +81,8 @@ export async function needsOneByOne(network: Network): Promise<boolean> {
 /** What a unit came to. */
 export interface UnitResult {
   readonly unit: WorkUnit
+  /** Ids of its first and its last record. */
+  readonly between: readonly [string, string]
   /** By parameter: what the runs of the unit came to, added in float32. */
   readonly sums: Readonly<Record<string, Float32Array>>
   /** False where the sums are of gradients that are squared as a whole. */
@@ -156,8 +158,8 @@ async function runUnit(unit: WorkUnit, work: UnitWork): Promise<UnitResult> {
     }
   })
   const byName = Object.fromEntries(names.map(([name, output]) => [name, totals[output]!]))
-  checkSums(byName, unit, examples)
-  return { unit, sums: byName, squared: squares !== 'units', lossSum }
+  const between = [examples.id(unit.rows[0]!), examples.id(unit.rows.at(-1)!)] as const
+  return { unit, between, sums: byName, squared: squares !== 'units', lossSum }
 }
 
 /** Inputs, targets and weights (one for all, or one each) of some rows; the last row is repeated with weight 0 to fill the batch. */
@@ -206,23 +208,9 @@ async function tokenFeeds(
   }
 }
 
-function checkSums(sums: Readonly<Record<string, Float32Array>>, unit: WorkUnit, examples: Examples): void {
-  for (const [name, sum] of Object.entries(sums)) {
-    let total = 0
-    for (let i = 0; i < sum.length; i++) total += sum[i]!
-    if (Number.isFinite(total)) continue
-    const [first, last] = [examples.id(unit.rows[0]!), examples.id(unit.rows.at(-1)!)]
-    throw new LetheError(
-      'value-not-finite',
-      `The gradient of "${name}" is not finite for one of the records "${first}" to "${last}"; check their data.`,
-      { parameter: name, first, last },
-    )
-  }
-}
-
 /**
  * Adds the squares of a unit to others, in float64; to `spread`, where there is one, their squares. Returns the memory that is not
- * needed any more.
+ * needed any more. Throws `value-not-finite` where a gradient is none; what was added to is then of no use.
  */
 export function addSums(
   sums: Map<string, Float64Array>,
@@ -231,11 +219,20 @@ export function addSums(
 ): ArrayBuffer[] {
   const spent: ArrayBuffer[] = []
   for (const [name, part] of Object.entries(result.sums)) {
-    addPower(placeOf(sums, name, part.length), part, result.squared ? 1 : 2)
+    const added = addPower(placeOf(sums, name, part.length), part, result.squared ? 1 : 2)
+    if (!Number.isFinite(added)) throw notFinite(name, result.between)
     if (spread) addPower(placeOf(spread, name, part.length), part, result.squared ? 2 : 4)
     if (part.buffer instanceof ArrayBuffer) spent.push(part.buffer)
   }
   return spent
+}
+
+function notFinite(name: string, [first, last]: UnitResult['between']): LetheError {
+  return new LetheError(
+    'value-not-finite',
+    `The gradient of "${name}" is not finite for one of the records "${first}" to "${last}"; check their data.`,
+    { parameter: name, first, last },
+  )
 }
 
 function placeOf(sums: Map<string, Float64Array>, name: string, length: number): Float64Array {
@@ -244,7 +241,13 @@ function placeOf(sums: Map<string, Float64Array>, name: string, length: number):
   return sum
 }
 
-function addPower(sum: Float64Array, part: Float32Array, power: 1 | 2 | 4): void {
-  if (power === 1) for (let i = 0; i < sum.length; i++) sum[i]! += part[i]!
-  else for (let i = 0; i < sum.length; i++) sum[i]! += part[i]! ** power
+/** Adds powers of a part; returns their sum: not finite where one of them is not, for one pass through memory is enough. */
+function addPower(sum: Float64Array, part: Float32Array, power: 1 | 2 | 4): number {
+  let added = 0
+  for (let i = 0; i < sum.length; i++) {
+    const value = power === 1 ? part[i]! : part[i]! ** power
+    sum[i]! += value
+    added += value
+  }
+  return added
 }

@@ -1,13 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createPool, engineOf } from '../../src/engine/node/pool.js'
+import type { Graph } from '../../src/graph/graph.js'
 import { estimateImportance } from '../../src/importance/estimate.js'
 import { unitSize } from '../../src/importance/estimators/exact.js'
 import type { Importance } from '../../src/importance/importance.js'
-import type { Resumable } from '../../src/importance/resume.js'
+import { type Resumable, restore } from '../../src/importance/resume.js'
 import { type Examples, pick } from '../../src/network/examples.js'
 import { type Network, openNetwork } from '../../src/network/network.js'
+import { tensor } from '../../src/tensor/tensor.js'
 import { smallExamples } from '../small-examples.js'
-import { mlpGraph } from '../small-graphs.js'
+import { mlpGraph, node } from '../small-graphs.js'
 
 const one = createPool({ workers: 1 })
 const two = createPool({ workers: 2 })
@@ -213,6 +215,41 @@ describe('bad records', () => {
   it('NaN in the data names the record', async () => {
     const examples = smallExamples(10, { value: (r, i) => (r === 3 && i === 2 ? Number.NaN : undefined) })
     await expect(estimate(examples)).rejects.toMatchObject({ code: 'value-not-finite', data: { id: 'r3' } })
+  })
+  it('a gradient that is no number names where to look, and goes into no checkpoint', async () => {
+    const { nodes, initializers, ...rest } = mlpGraph()
+    const root = [node('Mul', ['x', 'scale'], 'scaled'), node('Relu', ['scaled'], 'cut'), node('Sqrt', ['cut'], 'root')]
+    const rooted: Graph = {
+      ...rest,
+      initializers: new Map([...initializers, ['scale', tensor('float32', [6], new Float32Array(6).fill(0.5))]]),
+      nodes: [...root, { ...nodes[0]!, inputs: ['root', ...nodes[0]!.inputs.slice(1)] }, ...nodes.slice(1)],
+    }
+    // The root of 0 is 0, its slope is not finite.
+    const examples = smallExamples(300, { value: (r) => (r === 200 ? 0 : 1) })
+    const saved: Uint8Array[] = []
+    let time = 0
+    const checkpoint: Resumable = {
+      load: async () => undefined,
+      save: async (bytes) => void saved.push(bytes.slice()),
+      remove: async () => {},
+    }
+    const estimated = estimateImportance(await openNetwork(rooted, engineOf(one)), one, examples, {
+      checkpoint,
+      checkpointEveryMs: 0,
+      now: () => time++,
+    })
+    const [each, bad] = [unitSize(300), Math.floor(200 / unitSize(300))]
+    await expect(estimated).rejects.toMatchObject({
+      code: 'value-not-finite',
+      data: { parameter: 'scale', first: `r${bad * each}`, last: `r${bad * each + each - 1}` },
+    })
+    const names = ['scale', 'fc1.weight', 'fc1.bias', 'fc2.weight', 'fc2.bias']
+    expect(saved.length).toBeGreaterThan(1)
+    for (const bytes of saved) {
+      const { next, sums } = restore(bytes, names, 100)
+      expect(next).toBeLessThanOrEqual(bad)
+      expect([...sums.values()].every((sum) => sum.every(Number.isFinite))).toBe(true)
+    }
   })
 })
 
