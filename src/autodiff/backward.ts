@@ -1,5 +1,5 @@
 import { LetheError } from '../errors.js'
-import type { Emitter, Val } from '../graph/emitter.js'
+import { type Emitter, isExchange, type Val } from '../graph/emitter.js'
 import { type Graph, type Node, nodeLabel, standardOpset, usesOf } from '../graph/graph.js'
 import type { Tensor } from '../tensor/tensor.js'
 import { sumOfSquares } from './ones.js'
@@ -64,6 +64,7 @@ export function backward(options: BackwardOptions): Map<string, Val> {
   const active = activeValues(graph, wanted)
   const uses = countUses(graph, active)
   const cuts = cutsOf(graph, options.seeds)
+  for (const node of graph.nodes) offerTurnedBack(node)
   const cotangents = new Map<string, Val>(options.seeds)
   const squares = new Map<string, Val>()
   const eachForm: Form = form === 'sum' ? 'sum' : 'each'
@@ -112,6 +113,15 @@ export function backward(options: BackwardOptions): Map<string, Val> {
     }
   }
   return result
+
+  /** What a Transpose has turned, turned back, is what it was made of: a weight need not be held a third time. */
+  function offerTurnedBack({ op, domain, inputs, outputs, attributes }: Node): void {
+    if (op !== 'Transpose' || domain !== '') return
+    const [from, to] = [facts(inputs[0]!), facts(outputs[0]!)]
+    const rank = from.dims.length
+    const order = attributes.perm?.kind === 'ints' ? attributes.perm.value : from.dims.map((_, i) => rank - 1 - i)
+    if (isExchange(order)) e.orExchanged(to, () => from)
+  }
 
   /** Values that are one wanted parameter in another order or shape, used nowhere else: squares go back to it. */
   function movedAlone(): Set<string> {

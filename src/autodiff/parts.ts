@@ -57,6 +57,9 @@ const table: Readonly<Record<string, (c: PartContext, part: Part) => InputParts 
     if (part.axis !== 0) return undefined
     return [onAxis(part, intAttribute(c.node, 'transA', 0)), undefined, broadcast(c, c.I[2], part)]
   },
+  // Examples on axis 0, each by itself.
+  ...Object.fromEntries(['Conv', 'MaxPool', 'AveragePool', 'GlobalAveragePool'].map((op) => [op, onFront])),
+  BatchNormalization: (c, part) => (intAttribute(c.node, 'training_mode', 0) === 0 ? onFront(c, part) : undefined),
   Transpose: (c, part) => {
     const perm = intsAttribute(c.node, 'perm', undefined)
     return [onAxis(part, perm?.[part.axis] ?? c.O.dims.length - 1 - part.axis)]
@@ -117,7 +120,13 @@ export function placesPickedBy(c: PartContext): readonly number[] {
 }
 
 const onAxis = ({ from, to }: Part, axis: number): Part => ({ axis, from, to })
+const hasOneOutput = ({ node }: PartContext): boolean => node.outputs.slice(1).every((name) => !name)
 const partly = (part: Part, size: number): Part | undefined => (part.to - part.from < size ? part : undefined)
+
+/** Of what lies behind its first axis, nothing is known. */
+function onFront(c: PartContext, part: Part): InputParts | undefined {
+  return part.axis === 0 && hasOneOutput(c) ? [part] : undefined
+}
 
 /** Of an input that is broadcast to the output: the same positions, or all where it has but one. */
 function broadcast(c: PartContext, v: Val | undefined, part: Part): Part | undefined {
@@ -136,7 +145,7 @@ function besideAxis(c: PartContext, part: Part, fallback?: number): InputParts |
 
 function beforeAxis(c: PartContext, part: Part): InputParts | undefined {
   const axis = positiveAxis(intAttribute(c.node, 'axis', -1), c.O.dims.length)
-  return part.axis < axis && c.node.outputs.slice(1).every((name) => !name) ? [part] : undefined
+  return part.axis < axis && hasOneOutput(c) ? [part] : undefined
 }
 
 /** An axis of another shape of the same numbers, where it is one axis there, too. */

@@ -196,7 +196,7 @@ export class Emitter {
     if (perm.length !== a.dims.length) throw new LetheError('internal', `Transpose [${perm}] of [${a.dims}].`)
     if (perm.every((p, i) => p === i)) return a
     const exchanged = this.#exchanged.get(a.name)
-    if (exchanged && perm.every((p, i) => p === exchangedAxis(i, perm.length))) {
+    if (exchanged && isExchange(perm)) {
       const made = exchanged()
       this.#exchanged.set(a.name, () => made)
       return made
@@ -339,6 +339,11 @@ export class Emitter {
       initializers: new Map([...base.initializers, ...constants]),
     }
   }
+}
+
+/** True for the order of axes in which the last two are exchanged. */
+export function isExchange(perm: readonly number[]): boolean {
+  return perm.length > 1 && perm.every((p, i) => p === exchangedAxis(i, perm.length))
 }
 
 /** Where axis i of `rank` axes goes when the last two are exchanged. */

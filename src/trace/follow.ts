@@ -1,3 +1,4 @@
+import { type Part, type PartContext, partsOf } from '../autodiff/parts.js'
 import { broadcastingOps, unaryOps } from '../graph/elementwise.js'
 import { type Graph, intsAttribute, type Node, standardOpset } from '../graph/graph.js'
 import type { DataType } from '../tensor/tensor.js'
@@ -14,6 +15,8 @@ export interface Growth {
   /** Does not grow, and is the same whatever the examples are. */
   readonly isSteady: boolean
   readonly isSeparate: boolean
+  /** Q of an axis that holds P·B·Q places of B examples, where it is known. */
+  readonly fold?: { readonly axis: number; readonly inner: number }
 }
 
 /** Before this version Add and its like name the axis that they broadcast along. */
@@ -48,7 +51,10 @@ function isFollowing({ op, domain }: Node): boolean {
 /** Form of a follower's result, of the forms of its inputs. */
 export function formOf(node: Node, inputs: readonly Form[]): Form {
   const { dtype, dims } = inputs[0]!
-  if (node.op === 'Transpose') return { dtype, dims: orderOf(node, dims.length).map((axis) => dims[axis]!) }
+  if (node.op === 'Transpose') {
+    const order = intsAttribute(node, 'perm', undefined) ?? dims.map((_, i) => dims.length - 1 - i)
+    return { dtype, dims: order.map((axis) => dims[axis]!) }
+  }
   if (unaryOps.has(node.op)) return { dtype, dims }
   const rank = Math.max(...inputs.map((i) => i.dims.length))
   const sizes = Array.from({ length: rank }, (_, axis) => {
@@ -59,19 +65,57 @@ export function formOf(node: Node, inputs: readonly Form[]): Form {
 }
 
 /**
- * True where examples are apart on the axis of a follower's result that grows: they are in every input that grows, on that
- * axis, and the others are the same for all examples, which a mean over the batch is not.
+ * Operators whose result is not looked at where its shape, which is measured, and the inputs tell enough; the element type is that of the
+ * first input. They are those that make the large values of networks.
  */
-export function keepsApart(node: Node, axis: number, rank: number, inputs: readonly Growth[]): boolean {
-  const order = node.op === 'Transpose' ? orderOf(node, rank) : undefined
-  return inputs.every(({ slope, isSteady, isSeparate }) => {
-    const growing = slope.flatMap((s, i) => (s !== 0 ? [i] : []))
-    const expected = order ? order[axis] : axis - rank + slope.length
-    if (growing.length === 0) return isSteady
-    return isSeparate && growing.length === 1 && growing[0] === expected
-  })
+const measuredOps: ReadonlySet<string> = new Set(
+  (
+    'AveragePool BatchNormalization Concat Conv Expand Flatten Gather Gemm GlobalAveragePool LayerNormalization LogSoftmax MatMul MaxPool ' +
+    'ReduceMean ReduceSum Reshape Slice Softmax Split Squeeze Unsqueeze'
+  ).split(' '),
+)
+
+/** Nodes whose results need not be looked at but for their shapes; not those that make outputs of the graph. */
+export function measuredOf(graph: Graph, followers: ReadonlySet<Node>): Set<Node> {
+  const outputs = new Set(graph.outputs.map((o) => o.name))
+  const isMeasured = (node: Node): boolean => {
+    const [first, ...more] = node.outputs
+    const isPlain = first !== undefined && first !== '' && (node.op === 'Split' || more.every((name) => !name))
+    return (
+      isPlain &&
+      node.domain === '' &&
+      (measuredOps.has(node.op) || isFollowing(node)) &&
+      !node.outputs.some((name) => outputs.has(name))
+    )
+  }
+  return new Set(graph.nodes.filter((node) => isMeasured(node) && !followers.has(node)))
 }
 
-function orderOf(node: Node, rank: number): readonly number[] {
-  return intsAttribute(node, 'perm', undefined) ?? Array.from({ length: rank }, (_, i) => rank - 1 - i)
+/**
+ * True where examples are apart on the axis of a node's result that grows: each position on it is made of that position in every
+ * input that grows, where they are apart, and the other inputs are the same for all examples, which a mean over the batch is not.
+ */
+export function keepsApart(c: PartContext, axis: number, inputs: readonly (Growth | undefined)[]): boolean {
+  const parts = partsOf(c, { axis, from: 0, to: 1 })
+  return parts !== undefined && inputs.every((input, i) => !input || isApart(input, parts[i]))
+}
+
+function isApart({ slope, isSteady, isSeparate }: Growth, part: Part | undefined): boolean {
+  const growing = slope.flatMap((s, i) => (s !== 0 ? [i] : []))
+  if (growing.length === 0) return isSteady
+  return isSeparate && growing.length === 1 && growing[0] === part?.axis
+}
+
+/** Q of the fold that a result has where every input that grows has one and the same on the axis that it is made of. */
+export function inheritedFold(
+  c: PartContext,
+  axis: number,
+  inputs: readonly (Growth | undefined)[],
+): number | undefined {
+  const parts = partsOf(c, { axis, from: 0, to: 1 })
+  const growing = inputs.flatMap((input, i) => (input?.slope.some((s) => s !== 0) ? [{ input, part: parts?.[i] }] : []))
+  const folds = growing.map(({ input, part }) =>
+    input.fold && input.fold.axis === part?.axis ? input.fold.inner : undefined,
+  )
+  return folds.every((inner) => inner === folds[0]) ? folds[0] : undefined
 }

@@ -3,31 +3,13 @@ import { LetheError } from '../errors.js'
 import type { Val } from '../graph/emitter.js'
 import { type Graph, intAttribute, type Node, nodeLabel, producers, usesOf } from '../graph/graph.js'
 import { writeGraph } from '../onnx/model.js'
-import { allocate, type DataType, isFloat, numberAt, sizeOf, type Tensor, toNumbers } from '../tensor/tensor.js'
-import { type Form, followersOf, formOf, type Growth, keepsApart } from './follow.js'
+import { allocate, isFloat, sizeOf, type Tensor, toNumbers } from '../tensor/tensor.js'
+import { agrees, partsOfFirst, spread } from './alike.js'
+import { described, meetingParameters, type Runs, type TracedValue, type ValueKind } from './described.js'
+import { type Form, followersOf, formOf, measuredOf } from './follow.js'
 import { shapeOps, withKnownShapes } from './shapes.js'
 
-/**
- * Where a value comes from. `data`: depends on the examples. `shared`: made of trainable initializers alone, the same for
- * every example. `constant`: neither, which holds for every shape computation once the batch size is fixed.
- */
-export type ValueKind = 'data' | 'shared' | 'constant'
-
-/** What running the model has shown of one value, at any batch size B: dims[i] = slope[i]·B + offset[i]. */
-export interface TracedValue {
-  readonly name: string
-  readonly dtype: DataType
-  readonly kind: ValueKind
-  readonly slope: readonly number[]
-  readonly offset: readonly number[]
-  /** The only axis that grows counts the examples: example 0 was found at its places in every run. */
-  readonly isSeparate: boolean
-  /**
-   * Set where the only axis that grows holds the examples between others, [P·B·Q]: example n at ((p·B + n)·Q + q). `inner` is Q,
-   * slope[axis] is P·Q. Looked for where the value meets parameters, and only where one Q alone fits.
-   */
-  readonly fold?: { readonly axis: number; readonly inner: number }
-}
+export type { TracedValue, ValueKind } from './described.js'
 
 /** Shapes, batch axes and kinds of every value of a graph, observed by running it at two batch sizes. */
 export interface Trace {
@@ -85,67 +67,53 @@ export async function trace(
   const sizes = fixedBatch === undefined ? [2, 3] : [fixedBatch]
   checkSize(sample, Math.max(...sizes))
   const orders = ordersOf(sizes[0]!, fixedBatch !== undefined)
+  const fed = orders.map((order) => takeExamples(sample, order))
   const followers = followersOf(graph, meetingParameters(graph, kindsOf(graph)))
-  const seen: Record<string, Tensor>[] = []
-  const session = await engine.createSession(writeGraph(exposed(graph, followers)), {
-    optimise: 'none',
-    handOver: true,
-  })
-  try {
-    for (const order of orders) seen.push(await session.run(takeExamples(sample, order)))
-  } finally {
-    await session.release()
-  }
-  const [first, second] = [seen[0]!, seen[1] ?? seen[0]!]
-  const fed = [0, sizes.length - 1].map((run) => takeExamples(sample, orders[run]!))
-  const [forms, others] = [first, second].map((out, run) => formsIn(graph, { ...fed[run], ...out }, followers))
-  const kinds = kindsOf(graph, (name) => forms!.get(name)?.dims.some((d, i) => d !== others!.get(name)?.dims[i]))
+  // A model that is bound to a batch size shows no axis that grows, from which something could follow.
+  const measured = fixedBatch === undefined ? measuredOf(graph, followers) : new Set<Node>()
+  const made = await runAll(exposed(graph, followers, measured), engine, fed)
+  const seen = [made[0]!, made[1] ?? made[0]!] as const
+  const last = sizes.length - 1
+  const forms = [0, last].map((run) => formsIn(graph, { ...fed[run], ...seen[run] }, { followers, measured }))
+  const kinds = kindsOf(graph, (name) => forms[0]!.get(name)?.dims.some((d, i) => d !== forms[1]!.get(name)?.dims[i]))
   if (options.mixing !== 'allow')
     for (const { name } of graph.outputs) {
       checkIndependence(
         name,
-        orders.map((order, run) => ({ order, output: seen[run]?.[name] })),
+        orders.map((order, run) => ({ order, output: made[run]?.[name] })),
       )
     }
-  const meeting = meetingParameters(graph, kinds)
-  const values = new Map<string, TracedValue>()
-  const steady = new Set<string>()
-  const growthsOf = (node: Node): Growth[] =>
-    node.inputs.filter((name) => name !== '').map((name) => ({ ...values.get(name)!, isSteady: steady.has(name) }))
-  const add = (name: string, tensors: readonly [Tensor, Tensor] | undefined, node?: Node): void => {
-    const [a, b] = tensors ?? [forms!.get(name)!, others!.get(name)!]
-    const slope = a.dims.map((d, i) => (sizes.length === 1 ? 0 : b.dims[i]! - d))
-    if (a.dims.length !== b.dims.length) {
-      throw new LetheError('model-unsupported', `The rank of value "${name}" changes with the batch size.`)
-    }
-    const axis = slope.findIndex((grows) => grows !== 0)
-    const isApart = (): boolean => {
-      if (!tensors) return keepsApart(node!, axis, slope.length, growthsOf(node!))
-      const parts = tensors.flatMap((t, run) => partsOfFirst(t, axis, orders[run]!))
-      return agrees(parts, near)
-    }
-    const offset = a.dims.map((d, i) => d - slope[i]! * sizes[0]!)
-    const isFolded =
-      meeting.has(name) && slope[axis]! > 1 && offset[axis] === 0 && slope.every((s, i) => i === axis || s === 0)
-    const inner = isFolded && tensors ? innerOf(tensors, axis, orders) : undefined
-    const kind = kinds.get(name) ?? 'data'
-    const isSeparate = axis >= 0 && isApart()
-    const isSteady = (): boolean =>
-      tensors ? agrees(tensors.map(numbersOf), near) : growthsOf(node!).every((i) => i.isSteady)
-    if (axis < 0 && (kind !== 'data' || isSteady())) steady.add(name)
-    values.set(name, { name, dtype: a.dtype, kind, slope, offset, isSeparate, ...(inner && { fold: { axis, inner } }) })
+  const looked = new Map<string, readonly [Tensor, Tensor]>()
+  const look = (run0: Tensors, run1: Tensors): void => {
+    for (const [name, t] of Object.entries(run0)) if (!name.startsWith(shapePrefix)) looked.set(name, [t, run1[name]!])
   }
-  for (const [name, t] of graph.initializers) add(name, [t, t])
-  for (const { name } of graph.inputs) add(name, [fed[0]![name]!, fed[1]![name]!])
-  for (const node of graph.nodes) {
-    for (const name of node.outputs) {
-      if (followers.has(node)) add(name, undefined, node)
-      else if (first[name]) add(name, [first[name], second[name]!])
-    }
+  look(...seen)
+  const runs: Runs = { graph, measured, sizes, orders, kinds, forms, fed: [fed[0]!, fed[last]!] as const }
+  while (true) {
+    const { values, unclear } = described(runs, looked)
+    if (unclear.length === 0) return { graph, values, fixedBatch, sample }
+    const again = await runAll(partFor(graph, unclear), engine, fed)
+    look(again[0]!, again[1]!)
   }
-  return { graph, values, fixedBatch, sample }
 }
 
+/** What the runs came to, in their order. All cores work on one run. */
+async function runAll(graph: Graph, engine: Engine, fed: readonly Tensors[]): Promise<Record<string, Tensor>[]> {
+  const session = await engine.createSession(writeGraph(graph), { optimise: 'none', handOver: true, threads: allCores })
+  const made: Record<string, Tensor>[] = []
+  try {
+    for (const feeds of fed) made.push(await session.run(feeds))
+  } finally {
+    await session.release()
+  }
+  return made
+}
+
+/** Begins the names of outputs that hold the shape of a value. */
+const shapePrefix = 'lethe/shape of '
+
+/** As many threads as the runtime finds cores. */
+const allCores = 0
 /**
  * Kind of every value, by what it is made of. Float initializers with an axis count as trainable, scalars as settings. What
  * is made of parameters but grows with the batch (a class token expanded to every example) has one copy an example: `data`.
@@ -167,12 +135,6 @@ function kindsOf(graph: Graph, grows: (name: string) => boolean | undefined = ()
     for (const output of node.outputs) kinds.set(output, kind === 'shared' && grows(output) ? 'data' : kind)
   }
   return kinds
-}
-
-/** Inputs and outputs of the operators that take parameters, beside the parameters. */
-function meetingParameters(graph: Graph, kinds: ReadonlyMap<string, ValueKind>): Set<string> {
-  const nodes = graph.nodes.filter((node) => usesOf(node).some((name) => kinds.get(name) === 'shared'))
-  return new Set(nodes.flatMap((node) => [...usesOf(node), ...node.outputs]))
 }
 
 /** The batch size that every input's first axis is fixed to, if they are. */
@@ -206,17 +168,39 @@ function ordersOf(size: number, isFixed: boolean): number[][] {
   return [order, order.map((i) => (i < size - 1 ? 2 : 0)), order.map((i) => Math.min(i, 1))]
 }
 
-/** The graph with every value as an output, but what follows from others. */
-function exposed(graph: Graph, followers: ReadonlySet<Node>): Graph {
+/** The graph with every value as an output, but what follows from others; of what is measured its shape. */
+function exposed(graph: Graph, followers: ReadonlySet<Node>, measured: ReadonlySet<Node>): Graph {
   const known = new Set(graph.outputs.map((o) => o.name))
-  const extra = [...producers(graph)].flatMap(([name, node]) => (known.has(name) || followers.has(node) ? [] : [name]))
-  return { ...graph, outputs: [...graph.outputs, ...extra.map((name) => ({ name, dtype: undefined, dims: [] }))] }
+  const made = [...producers(graph)].filter(([name, node]) => !known.has(name) && !followers.has(node))
+  const shapes = made.filter(([, node]) => measured.has(node)).map(([name]) => name)
+  const extra = made.map(([name, node]) => (measured.has(node) ? `${shapePrefix}${name}` : name))
+  const shape = (name: string): Node => {
+    const output = `${shapePrefix}${name}`
+    return { op: 'Shape', domain: '', name: output, inputs: [name], outputs: [output], attributes: {} }
+  }
+  return {
+    ...graph,
+    nodes: [...graph.nodes, ...shapes.map(shape)],
+    outputs: [...graph.outputs, ...extra.map((name) => ({ name, dtype: undefined, dims: [] }))],
+  }
 }
 
-/** Forms of all values of a run, of what was fed and looked at. */
-function formsIn(graph: Graph, known: Tensors, followers: ReadonlySet<Node>): Map<string, Form> {
+/** Forms of all values of a run, of what was fed, looked at and measured. */
+function formsIn(
+  graph: Graph,
+  known: Tensors,
+  { followers, measured }: { followers: ReadonlySet<Node>; measured: ReadonlySet<Node> },
+): Map<string, Form> {
   const forms = new Map<string, Form>([...graph.initializers, ...Object.entries(known)])
-  for (const node of followers) {
+  for (const node of graph.nodes) {
+    if (measured.has(node)) {
+      const { dtype } = forms.get(node.inputs[0]!)!
+      for (const name of node.outputs) {
+        const shape = known[`${shapePrefix}${name}`]
+        if (shape) forms.set(name, { dtype, dims: toNumbers(shape) })
+      }
+    }
+    if (!followers.has(node)) continue
     const inputs = node.inputs.filter((name) => name !== '').map((name) => forms.get(name)!)
     forms.set(node.outputs[0]!, formOf(node, inputs))
   }
@@ -259,64 +243,6 @@ function checkIndependence(name: string, runs: readonly Answered[]): void {
     'mixes-examples',
     `Output "${name}" of an example changes with the other examples of its batch (by ${spread(answers).toPrecision(2)}); export the model in inference mode (model.eval()).`,
   )
-}
-
-/** How many places lie behind each example on an axis of P·B·Q, where the two runs agree for one Q alone. */
-function innerOf(runs: readonly Tensor[], axis: number, orders: readonly (readonly number[])[]): number | undefined {
-  const slope = runs[0]!.dims[axis]! / orders[0]!.length
-  const fits = Array.from({ length: slope }, (_, i) => i + 1).filter((inner) => {
-    if (slope % inner !== 0) return false
-    const parts = runs.flatMap((t, run) => {
-      const [outside, inside] = [t.dims.slice(0, axis), t.dims.slice(axis + 1)]
-      const dims = [...outside, slope / inner, orders[run]!.length, inner, ...inside]
-      return partsOfFirst({ ...t, dims }, axis + 1, orders[run]!)
-    })
-    return agrees(parts, { share: 1e-3, floor: 1e-9 })
-  })
-  return fits.length === 1 ? fits[0] : undefined
-}
-
-/** What a value holds of example 0 along an axis, once for each of its places; nothing where the axis is not that long. */
-function partsOfFirst(t: Tensor, axis: number, order: readonly number[]): ArrayLike<number>[] {
-  if (t.dims[axis] !== order.length) return []
-  const inner = sizeOf(t.dims.slice(axis + 1))
-  const outer = sizeOf(t.dims.slice(0, axis))
-  return order.flatMap((example, at): ArrayLike<number>[] => {
-    if (example !== 0) return []
-    if (outer === 1 && t.data instanceof Float32Array) return [t.data.subarray(at * inner, (at + 1) * inner)]
-    const part = new Float64Array(outer * inner)
-    for (let k = 0; k < part.length; k++) {
-      part[k] = numberAt(t, (Math.floor(k / inner) * order.length + at) * inner + (k % inner))
-    }
-    return [part]
-  })
-}
-
-/** Largest difference of the others to the first. */
-function spread([reference, ...others]: readonly ArrayLike<number>[]): number {
-  let worst = 0
-  for (const part of others) {
-    for (let i = 0; i < part.length; i++) {
-      const difference = Math.abs(part[i]! - reference![i]!)
-      if (difference > worst) worst = difference
-    }
-  }
-  return worst
-}
-
-/** What counts as the same number in two runs of a value. */
-const near = { share: 1e-3, floor: 1e-5 }
-
-function numbersOf(t: Tensor): ArrayLike<number> {
-  return t.data instanceof Float32Array ? t.data : toNumbers(t)
-}
-
-/** True where all parts are the same up to a share of the largest number, or to the floor. */
-function agrees(parts: readonly ArrayLike<number>[], { share, floor }: { share: number; floor: number }): boolean {
-  const first = parts[0] ?? []
-  let scale = 0
-  for (let i = 0; i < first.length; i++) scale = Math.max(scale, Math.abs(first[i]!))
-  return spread(parts) <= Math.max(floor, share * scale)
 }
 
 /**

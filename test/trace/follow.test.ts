@@ -2,10 +2,10 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { createPool, engineOf } from '../../src/engine/node/pool.js'
-import { type Attributes, type Graph, ints, type Node, producers } from '../../src/graph/graph.js'
+import { type Attributes, type Graph, int, ints, type Node, producers } from '../../src/graph/graph.js'
 import { prepare } from '../../src/network/prepare.js'
 import { readModel } from '../../src/onnx/model.js'
-import { allocate, sizeOf, type Tensor } from '../../src/tensor/tensor.js'
+import { allocate, sizeOf, type Tensor, tensor } from '../../src/tensor/tensor.js'
 import { type TracedValue, trace } from '../../src/trace/trace.js'
 import { f32 } from '../small-graphs.js'
 
@@ -41,6 +41,8 @@ const node = (op: string, inputs: string[], output: string, attributes: Attribut
   return { op, domain: '', name: output, inputs, outputs: [output], attributes }
 }
 
+const int64s = (...values: number[]): Tensor => tensor('int64', [values.length], BigInt64Array.from(values, BigInt))
+
 /** x [N, 3, 4] and some nodes; `end` is the output. */
 const small = (...nodes: Node[]): Graph => ({
   name: 'small',
@@ -50,6 +52,12 @@ const small = (...nodes: Node[]): Graph => ({
   initializers: new Map([
     ['w', f32([4, 3], 1)],
     ['s', f32([1, 3, 1], 2)],
+    ['folded', int64s(-1, 4)],
+    ['apart', int64s(-1, 3, 3)],
+    ['none', int64s(0)],
+    ['ends', int64s(-2)],
+    ['far', int64s(9)],
+    ['axis', int64s(0)],
   ]),
   nodes: [...nodes, node('Identity', ['y'], 'end')],
 })
@@ -73,6 +81,46 @@ const rows: readonly [string, Graph][] = [
       node('Abs', ['c'], 'y'),
     ),
   ],
+  [
+    'folded examples, and apart again',
+    small(
+      node('Reshape', ['x', 'folded'], 'a'),
+      node('MatMul', ['a', 'w'], 'b'),
+      node('Softmax', ['b'], 'c', { axis: int(-1) }),
+      node('Reshape', ['c', 'apart'], 'd'),
+      node('Add', ['d', 's'], 'y'),
+    ),
+  ],
+  [
+    'examples behind positions, folded',
+    small(
+      node('Transpose', ['x'], 'a', { perm: ints([1, 0, 2]) }),
+      node('Reshape', ['a', 'folded'], 'b'),
+      node('MatMul', ['b', 'w'], 'c'),
+      node('Concat', ['c', 'b'], 'y', { axis: int(1) }),
+    ),
+  ],
+  [
+    'a softmax over examples',
+    small(node('Transpose', ['x'], 'a', { perm: ints([1, 2, 0]) }), node('Softmax', ['a'], 'y', { axis: int(-1) })),
+  ],
+  [
+    'examples twice, and one for all',
+    small(
+      node('Concat', ['x', 'x'], 'a', { axis: int(0) }),
+      node('Gather', ['x', 'none'], 'b', { axis: int(0) }),
+      node('Add', ['x', 'b'], 'c'),
+      node('MatMul', ['c', 'w'], 'y'),
+    ),
+  ],
+  [
+    'a part of each example, and of the examples',
+    small(
+      { ...node('Split', ['x'], 'a', { axis: int(2) }), outputs: ['a', 'b'] },
+      node('Slice', ['x', 'ends', 'far', 'axis'], 'c'),
+      node('Concat', ['a', 'b'], 'y', { axis: int(1) }),
+    ),
+  ],
   ['mixed examples', small(node('ReduceSum', ['x'], 'a'), node('Mul', ['x', 'a'], 'b'), node('Neg', ['b'], 'y'))],
 ]
 
@@ -83,9 +131,11 @@ describe('what follows from inputs is what running shows', () => {
   ])('%s', async (_, source) => {
     const [seen, followed] = await bothWays(prepare(source).graph)
     expect([...followed.keys()].sort()).toEqual([...seen.keys()].sort())
-    for (const [name, { fold: _, ...value }] of seen) {
-      const { fold: __, ...other } = followed.get(name)!
+    for (const [name, { fold, ...value }] of seen) {
+      const { fold: found, ...other } = followed.get(name)!
       expect(other).toEqual(value)
+      // Folds are told where values meet parameters.
+      if (found) expect(found).toEqual(fold)
     }
   })
 })
