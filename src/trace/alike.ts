@@ -7,16 +7,38 @@ export function innerOf(
   orders: readonly (readonly number[])[],
 ): number | undefined {
   const slope = runs[0]!.dims[axis]! / orders[0]!.length
-  const fits = Array.from({ length: slope }, (_, i) => i + 1).filter((inner) => {
-    if (slope % inner !== 0) return false
-    const parts = runs.flatMap((t, run) => {
+  const partsFor = (tensors: readonly Tensor[], inner: number): ArrayLike<number>[] =>
+    tensors.flatMap((t, run) => {
       const [outside, inside] = [t.dims.slice(0, axis), t.dims.slice(axis + 1)]
       const dims = [...outside, slope / inner, orders[run]!.length, inner, ...inside]
       return partsOfFirst({ ...t, dims }, axis + 1, orders[run]!)
     })
-    return agrees(parts, { share: 1e-3, floor: 1e-9 })
+  // Most of what does not fit is seen by one number of each place, at a limit that lets pass what fits.
+  const thin = runs.map((t) => thinned(t, axis))
+  const limit = Math.max(same.floor, same.share * Math.max(...runs.map(largest)))
+  const fits = Array.from({ length: slope }, (_, i) => i + 1).filter((inner) => {
+    if (slope % inner !== 0 || spread(partsFor(thin, inner)) > limit) return false
+    return agrees(partsFor(runs, inner), same)
   })
   return fits.length === 1 ? fits[0] : undefined
+}
+
+/** What counts as the same number where examples are looked for. */
+const same = { share: 1e-3, floor: 1e-9 }
+
+/** The first number behind each place of an axis. */
+function thinned(t: Tensor, axis: number): Tensor {
+  const dims = t.dims.slice(0, axis + 1)
+  const behind = sizeOf(t.dims.slice(axis + 1))
+  const data = Float64Array.from({ length: behind === 0 ? 0 : sizeOf(dims) }, (_, i) => numberAt(t, i * behind))
+  return { dtype: 'float64', dims, data }
+}
+
+function largest(t: Tensor): number {
+  const numbers = numbersOf(t)
+  let most = 0
+  for (let i = 0; i < numbers.length; i++) most = Math.max(most, Math.abs(numbers[i]!))
+  return most
 }
 
 /** What a value holds of example 0 along an axis, once for each of its places; nothing where the axis is not that long. */
