@@ -201,12 +201,13 @@ export class Emitter {
       this.#exchanged.set(a.name, () => made)
       return made
     }
-    return this.emit(
+    const turned = this.emit(
       'Transpose',
       [a],
       perm.map((p) => a.dims[p]!),
       { perm: ints(perm) },
     )
+    return isExchange(perm) ? this.orExchanged(turned, () => a) : turned
   }
   /** Exchange of the last two axes. */
   swapLast(a: Val): Val {
