@@ -1,11 +1,12 @@
 import type { Engine, Pool, Session, SessionOptions, Tensors } from './engine.js'
 
-/** The runtime as a plain engine over a pool: one run at a time, inputs copied, nothing summed. */
+/** The runtime as a plain engine over a pool: one run at a time, inputs copied, nothing summed. Threads for one a worker: no more cores than the pool was given. */
 export function engineOf(pool: Pool): Engine {
   return {
     ...pool.engine,
     async createSession(model, options?: SessionOptions): Promise<Session> {
-      const session = await pool.createSession(model, { ...options, workers: 1 })
+      const threads = options?.threads === 0 ? pool.workers : options?.threads
+      const session = await pool.createSession(model, { ...options, ...(threads && { threads }), workers: 1 })
       return {
         async run(feeds, outputs) {
           const copies = Object.fromEntries(

@@ -19,7 +19,7 @@ export interface Engine {
 }
 
 export interface SessionOptions {
-  /** Threads inside one operator, 0 for one a core. Default 1: Lethe runs one single-threaded session a worker. */
+  /** Threads inside one operator; 0, in an engine over a pool, for as many as the pool has workers. Default 1: Lethe runs one single-threaded session a worker. */
   readonly threads?: number
   /** Graph optimisation of the runtime. Default 'all'. */
   readonly optimise?: 'none' | 'basic' | 'all'

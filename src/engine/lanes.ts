@@ -23,6 +23,8 @@ export interface Lane {
   ask(request: Ask, transfer?: readonly ArrayBuffer[]): Promise<unknown>
   /** Requests asked and not yet answered. */
   load(): number
+  /** When it began with the first of them, in milliseconds. */
+  since(): number
   /** Ends the worker once all is answered: ending one in the middle of a run can take the process along. */
   close(): Promise<void>
 }
@@ -31,6 +33,7 @@ export interface Lane {
 export function openLane(start: StartWorker): Lane {
   const pending = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>()
   let nextId = 0
+  let since = 0
   let dead: LetheError | undefined
   let idle = (): void => {}
   const transport = start({
@@ -48,7 +51,10 @@ export function openLane(start: StartWorker): Lane {
     async ask(request, transfer = []) {
       if (dead) throw dead
       const id = nextId++
-      if (pending.size === 0) transport.busy?.(true)
+      if (pending.size === 0) {
+        transport.busy?.(true)
+        since = performance.now()
+      }
       try {
         return await new Promise((resolve, reject) => {
           pending.set(id, { resolve, reject })
@@ -56,6 +62,7 @@ export function openLane(start: StartWorker): Lane {
         })
       } finally {
         pending.delete(id)
+        since = performance.now()
         if (pending.size === 0) {
           transport.busy?.(false)
           idle()
@@ -63,6 +70,7 @@ export function openLane(start: StartWorker): Lane {
       }
     },
     load: () => pending.size,
+    since: () => since,
     async close() {
       if (pending.size > 0) {
         await new Promise<void>((resolve) => {
@@ -74,7 +82,7 @@ export function openLane(start: StartWorker): Lane {
   }
 }
 
-/** Pool of lanes. Work goes to the least loaded one; which one does it never changes a result. */
+/** Pool of lanes. Work goes to the least loaded one, of several to that which will be the first to be ready; which one does it never changes a result. */
 export function poolOf(lanes: readonly Lane[], engine: Pool['engine'], packsWeights = false): Pool {
   let nextSession = 0
   return {
@@ -99,7 +107,7 @@ export function poolOf(lanes: readonly Lane[], engine: Pool['engine'], packsWeig
       }
       return {
         run(chunk: Chunk) {
-          const lane = chosen.reduce((best, l) => (l.load() < best.load() ? l : best))
+          const lane = chosen.reduce((best, l) => (isSooner(l, best) ? l : best))
           const buffers = [...buffersOf(chunk.runs), ...(chunk.memory ?? [])]
           return lane.ask({ kind: 'run', session, chunk }, buffers) as Promise<ChunkResult>
         },
@@ -115,6 +123,11 @@ export function poolOf(lanes: readonly Lane[], engine: Pool['engine'], packsWeig
       await Promise.all(lanes.map((lane) => lane.close()))
     },
   }
+}
+
+/** Pieces of work are about as long as each other: what has begun earlier is ready earlier. */
+function isSooner(a: Lane, b: Lane): boolean {
+  return a.load() < b.load() || (a.load() === b.load() && a.since() < b.since())
 }
 
 /** Buffers that can be handed over; a view into a larger buffer (a slice of a file) is copied instead. */

@@ -7,7 +7,7 @@ import type { EstimatorSettings } from './estimators/estimator.js'
 import { findEstimator } from './estimators/index.js'
 import type { Importance } from './importance.js'
 import { type PartialSums, type Resumable, restore, snapshot } from './resume.js'
-import { addSums, openUnits, type UnitResult } from './units.js'
+import { addSums, makeRoom, openUnits, type UnitResult } from './units.js'
 
 /** How importances are estimated; everything may be left out. */
 export interface EstimateOptions extends WorkOptions {
@@ -54,7 +54,12 @@ export async function estimateImportance(
     state = restore(await options.checkpoint?.load(), units.program.outputs.keys(), plan.length)
     let done = plan.slice(0, state.next).reduce((n, u) => n + u.rows.length, 0)
     options.onProgress?.({ done, total: examples.size })
-    for await (const result of units.run(plan.slice(state.next), options.signal)) {
+    const { sums: own, spread } = state
+    const onBusy = (): void => {
+      makeRoom(own, units.program.totals)
+      if (estimator.squares === 'runs') makeRoom(spread, units.program.totals)
+    }
+    for await (const result of units.run(plan.slice(state.next), { signal: options.signal, onBusy })) {
       const sums: PartialSums = state
       state = undefined
       units.reuse(addUnit(sums, result, estimator.squares === 'runs'))

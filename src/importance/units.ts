@@ -14,8 +14,14 @@ import type { Estimator, WorkUnit } from './estimators/estimator.js'
 /** Gradients of units of work on one session. Release it. */
 export interface Units {
   readonly program: GradientProgram
-  /** Sums of the units, in their order. Buffers of sums that are given to `reuse` are written again. */
-  run(units: readonly WorkUnit[], signal?: AbortSignal): AsyncGenerator<UnitResult>
+  /**
+   * Sums of the units, in their order. Buffers of sums that are given to `reuse` are written again. `onBusy` is called once, when every worker has a
+   * unit: the time for what would keep them waiting later.
+   */
+  run(
+    units: readonly WorkUnit[],
+    options?: { signal?: AbortSignal | undefined; onBusy?: () => void },
+  ): AsyncGenerator<UnitResult>
   /** Memory of sums that are not needed any more. */
   reuse(buffers: readonly ArrayBuffer[]): void
   release(): Promise<void>
@@ -36,18 +42,27 @@ export async function openUnits(
   const work = { program, session, examples, memory, spent, squares, oneByOne, loading: inTurn() }
   return {
     program,
-    run: (units, signal) => inOrder(units, (unit) => runUnit(unit, work), unitsInFlight(network, wanted, pool), signal),
+    run(units, { signal, onBusy } = {}) {
+      let idle = pool.workers
+      const begun = (): void => {
+        if (--idle === 0) onBusy?.()
+      }
+      return inOrder(units, (unit) => runUnit(unit, work, begun), unitsInFlight(network, wanted, pool), signal)
+    },
     reuse: (buffers) => void spent.push(...buffers),
     release: () => session.release(),
   }
 }
 
-/** Sums of a unit beyond this many bytes are held once a worker, and not twice: filling the wait between two units would cost gigabytes. */
+/**
+ * Sums of a unit beyond this many bytes are held once a worker, and one more that is being added, while a worker goes on with the next unit; smaller ones
+ * twice a worker.
+ */
 const largeSums = 2 ** 27
 
 function unitsInFlight({ parameters }: Network, wanted: ReadonlySet<string>, pool: Pool): number {
   const bytes = parameters.reduce((n, p) => n + (wanted.has(p.name) ? 4 * sizeOf(p.dims) : 0), 0)
-  return bytes > largeSums ? pool.workers : pool.workers * 2
+  return bytes > largeSums ? pool.workers + 1 : pool.workers * 2
 }
 
 /**
@@ -129,7 +144,7 @@ async function runsOf(unit: WorkUnit, size: number, { program, examples, memory 
   return runs
 }
 
-async function runUnit(unit: WorkUnit, work: UnitWork): Promise<UnitResult> {
+async function runUnit(unit: WorkUnit, work: UnitWork, begun: () => void): Promise<UnitResult> {
   const { program, session, examples, memory, spent, squares, oneByOne } = work
   const size = oneByOne ? 1 : program.batch
   const runs = await work.loading(() => runsOf(unit, size, work))
@@ -143,7 +158,9 @@ async function runUnit(unit: WorkUnit, work: UnitWork): Promise<UnitResult> {
     }),
     memory: spent.splice(0),
   }
-  const { totals, kept, memory: used } = await session.run(chunk)
+  const running = session.run(chunk)
+  begun()
+  const { totals, kept, memory: used } = await running
   memory.give(used)
   let lossSum = 0
   kept.forEach((run, r) => {
@@ -233,6 +250,11 @@ function notFinite(name: string, [first, last]: UnitResult['between']): LetheErr
     `The gradient of "${name}" is not finite for one of the records "${first}" to "${last}"; check their data.`,
     { parameter: name, first, last },
   )
+}
+
+/** Makes room for the sums of all parameters and touches it: large memory takes its time when it is first written to. */
+export function makeRoom(sums: Map<string, Float64Array>, totals: GradientProgram['totals']): void {
+  for (const [name, { dims }] of totals) if (!sums.has(name)) sums.set(name, new Float64Array(sizeOf(dims)).fill(0))
 }
 
 function placeOf(sums: Map<string, Float64Array>, name: string, length: number): Float64Array {

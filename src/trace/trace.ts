@@ -97,7 +97,7 @@ export async function trace(
   }
 }
 
-/** What the runs came to, in their order. All cores work on one run. */
+/** What the runs came to, in their order. All cores that the engine has work on one run. */
 async function runAll(graph: Graph, engine: Engine, fed: readonly Tensors[]): Promise<Record<string, Tensor>[]> {
   const session = await engine.createSession(writeGraph(graph), { optimise: 'none', handOver: true, threads: allCores })
   const made: Record<string, Tensor>[] = []
@@ -112,7 +112,7 @@ async function runAll(graph: Graph, engine: Engine, fed: readonly Tensors[]): Pr
 /** Begins the names of outputs that hold the shape of a value. */
 const shapePrefix = 'lethe/shape of '
 
-/** As many threads as the runtime finds cores. */
+/** Threads, as many as the engine has cores to work on. */
 const allCores = 0
 /**
  * Kind of every value, by what it is made of. Float initializers with an axis count as trainable, scalars as settings. What

@@ -91,7 +91,7 @@ export async function estimateUntilStable(
       options.onProgress?.({ done, total })
       for await (const result of units.run(
         grown.map((g) => g.unit),
-        options.signal,
+        { signal: options.signal },
       )) {
         const { half, label, isLast } = grown[next++]!
         const spent = addTo(halves[half], labels.has(label) ? label : undefined, result)
