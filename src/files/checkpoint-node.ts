@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises'
 import { isLetheError, LetheError } from '../errors.js'
 import { writeFileAtomic } from './atomic-node.js'
-import { sha256Hex } from './digest-node.js'
+import { digestOf, sha256Hex } from './digest-node.js'
 import { writeFault } from './fault.js'
 import { readFileBytes } from './read-node.js'
 
@@ -10,8 +10,8 @@ export interface Checkpoint {
   readonly path: string
   /** The bytes last saved, or undefined where there are none. Throws `checkpoint-mismatch`, `unreadable`. */
   load(): Promise<Uint8Array | undefined>
-  /** Replaces what was saved, atomically. Throws `unwritable`, `disk-full`. */
-  save(bytes: Uint8Array): Promise<void>
+  /** Replaces what was saved, atomically, by these pieces one after another, none of which is copied. Throws `unwritable`, `disk-full`. */
+  save(...pieces: readonly Uint8Array[]): Promise<void>
   /** Removes the file, if there is one. Throws `unwritable`. */
   remove(): Promise<void>
 }
@@ -40,8 +40,9 @@ export function openCheckpoint(path: string, key: string): Checkpoint {
       if (sha256Hex(bytes) !== digest) throw mismatch(path, 'is damaged')
       return bytes
     },
-    async save(bytes) {
-      await writeFileAtomic(path, [new TextEncoder().encode(`${mark} ${owner} ${sha256Hex(bytes)}\n`), bytes])
+    async save(...pieces) {
+      const { sha256 } = digestOf(pieces)
+      await writeFileAtomic(path, [new TextEncoder().encode(`${mark} ${owner} ${sha256}\n`), ...pieces])
     },
     async remove() {
       await rm(path, { force: true }).catch((error: unknown) => {

@@ -67,12 +67,12 @@ export async function estimateImportance(
       done += result.unit.rows.length
       options.onProgress?.({ done, total: examples.size })
       if (options.checkpoint && now() - saved > (options.checkpointEveryMs ?? 10_000)) {
-        await options.checkpoint.save(snapshot(state))
+        await options.checkpoint.save(...snapshot(state))
         saved = now()
       }
     }
   } catch (error) {
-    if (options.checkpoint && state && state.next > 0) await options.checkpoint.save(snapshot(state))
+    if (options.checkpoint && state && state.next > 0) await options.checkpoint.save(...snapshot(state))
     throw error
   } finally {
     await units.release()

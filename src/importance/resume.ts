@@ -3,7 +3,8 @@ import { LetheError } from '../errors.js'
 /** Where unfinished work is kept: bytes under a key that belongs to this work alone. */
 export interface Resumable {
   load(): Promise<Uint8Array | undefined>
-  save(bytes: Uint8Array): Promise<void>
+  /** Keeps these pieces, one after another, for `load`; they are as they were given until it resolves. */
+  save(...pieces: readonly Uint8Array[]): Promise<void>
   remove(): Promise<void>
 }
 
@@ -16,18 +17,12 @@ export interface PartialSums {
   readonly spread: Map<string, Float64Array>
 }
 
-/** Bytes of partial sums: a JSON line with names and sizes, then the float64 numbers. */
-export function snapshot({ next, lossSum, sums, spread }: PartialSums): Uint8Array {
+/** Bytes of partial sums, in pieces: a JSON line with names and sizes, then the float64 numbers, which are views of the sums themselves. */
+export function snapshot({ next, lossSum, sums, spread }: PartialSums): Uint8Array[] {
   const arrays = [sums, spread].map((map) => [...map].map(([name, sum]) => [name, sum.length] as const))
   const header = new TextEncoder().encode(`${JSON.stringify({ next, lossSum, names: arrays[0], spread: arrays[1] })}\n`)
-  const bytes = new Uint8Array(header.length + arrays.flat().reduce((n, [, length]) => n + length * 8, 0))
-  bytes.set(header)
-  let at = header.length
-  for (const sum of [...sums.values(), ...spread.values()]) {
-    bytes.set(new Uint8Array(sum.buffer, sum.byteOffset, sum.byteLength), at)
-    at += sum.byteLength
-  }
-  return bytes
+  const numbers = [...sums.values(), ...spread.values()]
+  return [header, ...numbers.map((sum) => new Uint8Array(sum.buffer, sum.byteOffset, sum.byteLength))]
 }
 
 /** Partial sums of a snapshot, or empty ones. Throws `checkpoint-mismatch` where it does not fit the work. */

@@ -172,8 +172,8 @@ describe('long work', () => {
     let kept: Uint8Array | undefined
     const checkpoint: Resumable = {
       load: async () => kept,
-      save: async (bytes) => {
-        kept = bytes
+      save: async (...pieces) => {
+        kept = new Uint8Array(Buffer.concat(pieces))
       },
       remove: async () => {
         kept = undefined
@@ -230,7 +230,7 @@ describe('bad records', () => {
     let time = 0
     const checkpoint: Resumable = {
       load: async () => undefined,
-      save: async (bytes) => void saved.push(bytes.slice()),
+      save: async (...pieces) => void saved.push(new Uint8Array(Buffer.concat(pieces))),
       remove: async () => {},
     }
     const estimated = estimateImportance(await openNetwork(rooted, engineOf(one)), one, examples, {
