@@ -265,7 +265,7 @@ function placeOf(sums: Map<string, Float64Array>, name: string, length: number):
 
 /**
  * Adds powers of a part; returns their sum: not finite where one of them is not, for one pass through memory is enough. A loop for each
- * power: an exponent that is not known beforehand costs ten times the rest.
+ * power: an exponent that is not known beforehand costs several times the rest.
  */
 function addPower(sum: Float64Array, part: Float32Array, power: 1 | 2 | 4): number {
   let added = 0
