@@ -2,6 +2,7 @@ import { LetheError } from '../errors.js'
 import { type Emitter, isExchange, type Val } from '../graph/emitter.js'
 import { type Graph, type Node, nodeLabel, standardOpset, usesOf } from '../graph/graph.js'
 import type { Tensor } from '../tensor/tensor.js'
+import { geluBack, spelledGelus } from './gelu.js'
 import { sumOfSquares } from './ones.js'
 import { sumTo, sumToEach } from './reduce-to.js'
 import type { Form, Rule, RuleContext, Thunk } from './rule.js'
@@ -69,6 +70,10 @@ export function backward(options: BackwardOptions): Map<string, Val> {
   const squares = new Map<string, Val>()
   const eachForm: Form = form === 'sum' ? 'sum' : 'each'
   const moved = form === 'squares' ? movedAlone() : new Set<string>()
+  const gelus = spelledGelus(
+    graph,
+    (name) => facts(name).kind === 'data' && !wanted.has(name) && !options.seeds.has(name),
+  )
 
   for (const node of graph.nodes.toReversed()) {
     const square = squares.get(node.outputs[0] ?? '')
@@ -79,6 +84,11 @@ export function backward(options: BackwardOptions): Map<string, Val> {
     const dO = node.outputs.map((name) => cotangents.get(name))
     if (dO.every((d) => d === undefined)) continue
     if (!usesOf(node).some((name) => active.has(name))) continue
+    const gelu = gelus.get(node)
+    if (gelu) {
+      accumulate(gelu.x, geluBack(e, dO[0]!, facts(gelu.scaled), facts(gelu.raised)))
+      continue
+    }
     const rule = findRule(node.domain, node.op, opset)
     if (!rule) throw missing(node, opset)
     const isLifted = eachForm === 'each' && node.outputs.every((name) => !name || facts(name).kind === 'shared')
