@@ -1,5 +1,6 @@
 import { backward, type ValueFacts } from '../autodiff/backward.js'
 import { narrow } from '../autodiff/narrow.js'
+import { withStatistics } from '../autodiff/statistics.js'
 import { LetheError } from '../errors.js'
 import { Emitter, type Val } from '../graph/emitter.js'
 import { type Graph, standardOpset } from '../graph/graph.js'
@@ -50,9 +51,14 @@ export function gradientProgram(
   loss: LossPoint,
   form: 'squares' | 'sum',
   wanted: ReadonlySet<string> = trainable(whole.graph),
-  options: { asInputs?: ReadonlySet<string>; keep?: readonly string[]; total?: 'of results' | 'of their squares' } = {},
+  options: {
+    asInputs?: ReadonlySet<string>
+    keep?: readonly string[]
+    total?: 'of results' | 'of their squares'
+    turns?: boolean
+  } = {},
 ): GradientProgram {
-  const s = { ...whole, ...narrow(whole, [loss.logits, ...(options.keep ?? [])]) }
+  const s = { ...whole, ...withStatistics(narrow(whole, [loss.logits, ...(options.keep ?? [])]), wanted) }
   const e = new Emitter(standardOpset(s.graph))
   const z = scores(s, loss)
   const attached = attach(e, z, loss, s.batch)

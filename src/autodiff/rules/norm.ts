@@ -1,4 +1,5 @@
 import type { Val } from '../../graph/emitter.js'
+import { intAttribute, type Node } from '../../graph/graph.js'
 import { numberAt, sizeOf, toNumbers } from '../../tensor/tensor.js'
 import { once } from '../once.js'
 import {
@@ -38,9 +39,11 @@ export const norm: readonly Rule[] = [
     since: 1,
     vjp: (c) => {
       const x = input(c, 0)
-      const axis = positiveAxis(intOf(c, 'axis', -1), x.dims.length)
-      const over = x.dims.map((_, i) => i).filter((i) => i >= axis)
-      const hat = once(() => normalised(c, x, over))
+      const over = normalisedAxes(c.node, x)
+      const hat = once(() => {
+        const [mean, r] = [c.O[1], c.O[2]]
+        return mean && r ? { x: c.e.mul(c.e.sub(x, mean), r), r } : normalised(c, x, over)
+      })
       const isRead = c.dO[0] !== undefined
       return [
         () => {
@@ -71,8 +74,7 @@ export const norm: readonly Rule[] = [
     since: 23,
     vjp: (c) => {
       const x = input(c, 0)
-      const axis = positiveAxis(intOf(c, 'axis', -1), x.dims.length)
-      const over = x.dims.map((_, i) => i).filter((i) => i >= axis)
+      const over = normalisedAxes(c.node, x)
       const hat = once(() => {
         const r = inverseRoot(c, c.e.reduceMean(c.e.mul(x, x), over, true))
         return { x: c.e.mul(x, r), r }
@@ -102,6 +104,12 @@ export const norm: readonly Rule[] = [
   { op: 'GroupNormalization', since: 18, until: 20, vjp: (c) => groupNorm(c, 'group') },
   { op: 'GroupNormalization', since: 21, vjp: (c) => groupNorm(c, 'channel') },
 ]
+
+/** Axes that LayerNormalization and RMSNormalization normalise over: from `axis` (default the last) on. */
+export function normalisedAxes(node: Node, x: Val): number[] {
+  const axis = positiveAxis(intAttribute(node, 'axis', -1), x.dims.length)
+  return x.dims.map((_, i) => i).filter((i) => i >= axis)
+}
 
 /** Sum over all but axis 1, examples kept where they are wanted: they must be on axis 0. */
 function perChannel(c: RuleContext, v: Val): Val {
