@@ -25,6 +25,7 @@ export class Emitter {
   readonly #shared = new Map<string, Val>()
   readonly #factors = new Map<string, Factors>()
   readonly #exchanged = new Map<string, () => Val>()
+  readonly #dots = new Map<string, { readonly other: string; readonly dot: () => Val }>()
   #counter = 0
 
   constructor(
@@ -287,6 +288,17 @@ export class Emitter {
   gather(a: Val, indices: Val, axis: number): Val {
     const dims = [...a.dims.slice(0, axis), ...indices.dims, ...a.dims.slice(axis + 1)]
     return this.emit('Gather', [a, indices], dims, { axis: int(axis) })
+  }
+
+  /** v [.., k], whose products with `other`, summed over the last axis, come from `dot` [.., 1] instead, to whoever asks for them. */
+  orDot(v: Val, other: Val, dot: () => Val): Val {
+    this.#dots.set(v.name, { other: other.name, dot })
+    return v
+  }
+  /** Σ_k v·other over the last axis, kept as one. */
+  dotLast(v: Val, other: Val): Val {
+    const known = this.#dots.get(v.name)
+    return known?.other === other.name ? known.dot() : this.reduceSum(this.mul(v, other), [v.dims.length - 1], true)
   }
 
   #reduce(op: string, a: Val, axes: readonly number[], keep: boolean, axesAsInputSince: number): Val {

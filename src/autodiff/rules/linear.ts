@@ -2,7 +2,7 @@ import type { Emitter, Val } from '../../graph/emitter.js'
 import { tensor } from '../../tensor/tensor.js'
 import { sumOfSquares } from '../ones.js'
 import { sumTo } from '../reduce-to.js'
-import { dy, floatOf, input, intOf, type Rule, type RuleContext, refuse } from '../rule.js'
+import { dy, floatOf, input, intOf, output, type Rule, type RuleContext, refuse } from '../rule.js'
 
 /** Matrix products and determinants. */
 export const linear: readonly Rule[] = [
@@ -137,7 +137,15 @@ function matmulA(c: RuleContext): Val {
     return eachSummed(c, da, a.dims, 0)
   }
   const da = c.e.matmul(g, c.e.swapLast(b))
-  return input(c, 0).dims.length === 1 ? c.e.reshape(da, [...da.dims.slice(0, -2), da.dims.at(-1)!]) : da
+  if (input(c, 0).dims.length === 1) return c.e.reshape(da, [...da.dims.slice(0, -2), da.dims.at(-1)!])
+  // What a Softmax before A asks for, Σ_k dA_ik·A_ik, is Σ_j dY_ij·Y_ij: fewer products where Y has fewer columns.
+  const isDirect =
+    input(c, 1).dims.length > 1 && c.lead.length === 0 && sameLead(a, g) && g.dims.at(-1)! < a.dims.at(-1)!
+  return isDirect ? c.e.orDot(da, a, () => c.e.dotLast(g, output(c))) : da
+}
+
+function sameLead(x: Val, y: Val): boolean {
+  return x.dims.length === y.dims.length && x.dims.slice(0, -2).every((d, i) => d === y.dims[i])
 }
 
 function matmulB(c: RuleContext): Val {

@@ -16,7 +16,8 @@ export const softmax: readonly Rule[] = [
 /** dx = y·(dy − Σ dy·y) */
 function softmaxBack(c: RuleContext, axes: readonly number[]): Val {
   const y = output(c)
-  const mean = sumOver(c, c.e.mul(dy(c), y), axes)
+  const isLast = axes.length === 1 && axes[0] === y.dims.length - 1 && c.lead.length === 0
+  const mean = isLast ? c.e.dotLast(dy(c), y) : sumOver(c, c.e.mul(dy(c), y), axes)
   return c.e.mul(y, c.e.sub(dy(c), mean))
 }
 

@@ -53,9 +53,30 @@ export const linear: readonly OpCase[] = [
     inputs: [data(['N', 2, 1400]), param([1400, 1100])],
   },
   {
-    name: 'MatMul of tokens whose products are squared in blocks of columns',
+    // The gradient of Softmax asks for products that are fewer behind the second product: four columns instead of seven.
+    name: 'MatMul of attention with more tokens than columns',
     op: 'MatMul',
-    inputs: [data(['N', 2, 1100]), param([1100, 1400])],
+    inputs: [data(['N', 2, 7, 4]), param([4, 4]), param([4, 4])],
+    nodes: [
+      node('MatMul', ['i0', 'i1'], 'q'),
+      node('Transpose', ['i0'], 'k', { perm: ints([0, 1, 3, 2]) }),
+      node('MatMul', ['q', 'k'], 'scores'),
+      node('Softmax', ['scores'], 'shares', { axis: int(-1) }),
+      node('MatMul', ['i0', 'i2'], 'v'),
+      node('MatMul', ['shares', 'v'], 'o0'),
+    ],
+  },
+  {
+    name: 'MatMul of attention whose shares are used twice',
+    op: 'MatMul',
+    inputs: [data(['N', 2, 7, 4]), param([4, 7]), param([7, 4])],
+    nodes: [
+      node('MatMul', ['i0', 'i1'], 'scores'),
+      node('Softmax', ['scores'], 'shares', { axis: int(-1) }),
+      node('MatMul', ['shares', 'i0'], 'a'),
+      node('MatMul', ['shares', 'i2'], 'b'),
+      node('Add', ['a', 'b'], 'o0'),
+    ],
   },
   { name: 'MatMul of rank 4', op: 'MatMul', inputs: [data(['N', 2, 3, 5]), param([5, 4])] },
   {
