@@ -193,14 +193,19 @@ export class Emitter {
     this.#exchanged.set(v.name, exchanged)
     return v
   }
+  /** v with its last two axes exchanged, where that has a way of its own to be made. */
+  exchangedOf(v: Val): Val | undefined {
+    const made = this.#exchanged.get(v.name)?.()
+    if (!made) return undefined
+    this.#exchanged.set(v.name, () => made)
+    return this.orExchanged(made, () => v)
+  }
   transpose(a: Val, perm: readonly number[]): Val {
     if (perm.length !== a.dims.length) throw new LetheError('internal', `Transpose [${perm}] of [${a.dims}].`)
     if (perm.every((p, i) => p === i)) return a
-    const exchanged = this.#exchanged.get(a.name)
-    if (exchanged && isExchange(perm)) {
-      const made = exchanged()
-      this.#exchanged.set(a.name, () => made)
-      return made
+    if (isExchange(perm)) {
+      const exchanged = this.exchangedOf(a)
+      if (exchanged) return exchanged
     }
     const turned = this.emit(
       'Transpose',

@@ -3,11 +3,12 @@ import type { WorkOptions } from '../engine/in-order.js'
 import { isTokenLoss } from '../fisher/loss.js'
 import { checkExamples, type Examples } from '../network/examples.js'
 import type { Network } from '../network/network.js'
+import { sizeOf } from '../tensor/tensor.js'
 import type { EstimatorSettings } from './estimators/estimator.js'
 import { findEstimator } from './estimators/index.js'
 import type { Importance } from './importance.js'
 import { type PartialSums, type Resumable, restore, snapshot } from './resume.js'
-import { addSums, makeRoom, openUnits, type UnitResult } from './units.js'
+import { addSums, makeRoom, openUnits, turnBack, type UnitResult } from './units.js'
 
 /** How importances are estimated; everything may be left out. */
 export interface EstimateOptions extends WorkOptions {
@@ -45,24 +46,25 @@ export async function estimateImportance(
     squares: estimator.squares,
     wanted,
     microBatch: options.microBatch,
+    turns: true,
   })
+  const step = stepOf(units.program.totals.values())
   const now = options.now ?? Date.now
   let saved = now()
   // Undefined also while a unit is added: sums that a number that is none has gone into are not kept.
   let state: PartialSums | undefined
   try {
-    state = restore(await options.checkpoint?.load(), units.program.outputs.keys(), plan.length)
+    const { outputs, turned } = units.program
+    const layout = [step, ...turned].join(' ')
+    state = restore(await options.checkpoint?.load(), { names: outputs.keys(), layout, units: plan.length })
     let done = plan.slice(0, state.next).reduce((n, u) => n + u.rows.length, 0)
     options.onProgress?.({ done, total: examples.size })
-    const { sums: own, spread } = state
-    const onBusy = (): void => {
-      makeRoom(own, units.program.totals)
-      if (estimator.squares === 'runs') makeRoom(spread, units.program.totals)
-    }
+    const { sums: own } = state
+    const onBusy = (): void => makeRoom(own, units.program.totals)
     for await (const result of units.run(plan.slice(state.next), { signal: options.signal, onBusy })) {
       const sums: PartialSums = state
       state = undefined
-      units.reuse(addUnit(sums, result, estimator.squares === 'runs'))
+      units.reuse(addUnit(sums, result, estimator.squares === 'runs' ? step : undefined))
       state = sums
       done += result.unit.rows.length
       options.onProgress?.({ done, total: examples.size })
@@ -78,7 +80,8 @@ export async function estimateImportance(
     await units.release()
   }
   await options.checkpoint?.remove()
-  const relativeError = relativeErrorOf(state, plan.length)
+  const relativeError = relativeErrorOf(state, step, plan.length)
+  turnBack(state.sums, units.program)
   return {
     sums: state.sums,
     dims: dimsOf(network, state.sums),
@@ -103,30 +106,34 @@ export function classCountsOf(network: Network, labels: Int32Array): number[] {
   return counts
 }
 
-/** Adds a unit; returns the memory of its sums. */
-function addUnit(state: PartialSums, result: UnitResult, keepsSpread: boolean): ArrayBuffer[] {
+/** Adds a unit, and of every `step`-th weight its square, where one is given; returns the memory of its sums. */
+function addUnit(state: PartialSums, result: UnitResult, step: number | undefined): ArrayBuffer[] {
   state.lossSum += result.lossSum
   state.next++
-  return addSums(state.sums, result, keepsSpread ? state.spread : undefined)
+  return addSums(state.sums, result, step === undefined ? undefined : { sums: state.spread, step })
 }
 
 /** Weights that a median is taken of: enough for its second digit. */
 const medianOf = 2 ** 17
 
+/** Evenly spaced weights are `medianOf` of all, or all where there are fewer. */
+function stepOf(parameters: Iterable<{ readonly dims: readonly number[] }>): number {
+  const all = [...parameters].reduce((n, { dims }) => n + sizeOf(dims), 0)
+  return Math.max(1, Math.ceil(all / medianOf))
+}
+
 /**
- * Median over the weights (evenly spaced ones, where there are many) of the relative standard error of S = Σ_u S_u, from how
+ * Median over the weights (every `step`-th of each parameter) of the relative standard error of S = Σ_u S_u, from how
  * much the U units differ: √(U/(U−1) Σ_u (S_u − S/U)²) / S. It counts what data and signs do together. Undefined for fewer than
  * two units.
  */
-function relativeErrorOf({ sums, spread }: PartialSums, units: number): number | undefined {
+function relativeErrorOf({ sums, spread }: PartialSums, step: number, units: number): number | undefined {
   if (spread.size === 0 || units < 2) return undefined
   const errors: number[] = []
-  const all = [...sums.values()].reduce((n, sum) => n + sum.length, 0)
-  const step = Math.max(1, Math.ceil(all / medianOf))
   for (const [name, sum] of sums) {
     const squares = spread.get(name)!
-    for (let i = 0; i < sum.length; i += step) {
-      const s = sum[i]!
+    for (let i = 0; i < squares.length; i++) {
+      const s = sum[i * step]!
       if (s > 0) errors.push(Math.sqrt(Math.max((units / (units - 1)) * (squares[i]! - (s * s) / units), 0)) / s)
     }
   }

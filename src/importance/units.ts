@@ -27,15 +27,23 @@ export interface Units {
   release(): Promise<void>
 }
 
+export interface UnitsOptions {
+  readonly squares: Estimator['squares']
+  readonly wanted: ReadonlySet<string>
+  readonly microBatch?: number | undefined
+  /** Lets sums of large matrices come turned, as it is faster: those of `program.turned`. Whoever adds them calls `turnBack` at the end. */
+  readonly turns?: boolean
+}
+
 /** Opens a session for the gradients that an estimator squares, of the parameters wanted. Throws `rule-missing`. */
 export async function openUnits(
   network: Network,
   pool: Pool,
   examples: Examples,
-  options: { squares: Estimator['squares']; wanted: ReadonlySet<string>; microBatch?: number | undefined },
+  options: UnitsOptions,
 ): Promise<Units> {
-  const { squares, wanted, microBatch } = options
-  const { program, oneByOne } = await makeProgram(network, squares, wanted, microBatch)
+  const { squares } = options
+  const { program, oneByOne } = await makeProgram(network, options)
   const session = await pool.createSession(writeGraph(program.graph), { handOver: true })
   const memory = createMemory()
   const spent: ArrayBuffer[] = []
@@ -47,7 +55,7 @@ export async function openUnits(
       const begun = (): void => {
         if (--idle === 0) onBusy?.()
       }
-      return inOrder(units, (unit) => runUnit(unit, work, begun), unitsInFlight(network, wanted, pool), signal)
+      return inOrder(units, (unit) => runUnit(unit, work, begun), unitsInFlight(network, options.wanted, pool), signal)
     },
     reuse: (buffers) => void spent.push(...buffers),
     release: () => session.release(),
@@ -71,26 +79,26 @@ function unitsInFlight({ parameters }: Network, wanted: ReadonlySet<string>, poo
  */
 async function makeProgram(
   network: Network,
-  squares: Estimator['squares'],
-  wanted: ReadonlySet<string>,
-  microBatch: number | undefined,
+  { squares, wanted, microBatch, turns = false }: UnitsOptions,
 ): Promise<{ program: GradientProgram; oneByOne: boolean }> {
   const fixed = network.trace.fixedBatch
   const form = squares === 'examples' ? 'squares' : 'sum'
   try {
     const s = await network.at(fixed ?? microBatch ?? microBatchOf(network, 32, form === 'squares'))
     const total = squares === 'runs' ? 'of their squares' : 'of results'
-    return { program: gradientProgram(s, network.loss, form, wanted, { total }), oneByOne: false }
+    return { program: gradientProgram(s, network.loss, form, wanted, { total, turns }), oneByOne: false }
   } catch (error) {
     if (!(error instanceof LetheError) || error.code !== 'batch-axis-lost') throw error
     const s = await network.at(fixed ?? 1)
-    return { program: gradientProgram(s, network.loss, 'sum', wanted, { total: 'of their squares' }), oneByOne: true }
+    const total = 'of their squares'
+    return { program: gradientProgram(s, network.loss, 'sum', wanted, { total, turns }), oneByOne: true }
   }
 }
 
 /** True where this network's exact importances need one run an example. */
 export async function needsOneByOne(network: Network): Promise<boolean> {
-  return (await makeProgram(network, 'examples', new Set(network.parameters.map((p) => p.name)), undefined)).oneByOne
+  const wanted = new Set(network.parameters.map((p) => p.name))
+  return (await makeProgram(network, { squares: 'examples', wanted })).oneByOne
 }
 
 /** What a unit came to. */
@@ -225,23 +233,51 @@ async function tokenFeeds(
   }
 }
 
+/** Squares of the units' sums of every `step`-th weight of each parameter, added. */
+export interface Spread {
+  readonly sums: Map<string, Float64Array>
+  readonly step: number
+}
+
 /**
  * Adds the squares of a unit to others, in float64; to `spread`, where there is one, their squares. Returns the memory that is not
  * needed any more. Throws `value-not-finite` where a gradient is none; what was added to is then of no use.
  */
-export function addSums(
-  sums: Map<string, Float64Array>,
-  result: UnitResult,
-  spread?: Map<string, Float64Array>,
-): ArrayBuffer[] {
+export function addSums(sums: Map<string, Float64Array>, result: UnitResult, spread?: Spread): ArrayBuffer[] {
   const spent: ArrayBuffer[] = []
   for (const [name, part] of Object.entries(result.sums)) {
-    const added = addPower(placeOf(sums, name, part.length), part, result.squared ? 1 : 2)
+    const added = addPower(placeOf(sums, name, part.length), part, result.squared)
     if (!Number.isFinite(added)) throw notFinite(name, result.between)
-    if (spread) addPower(placeOf(spread, name, part.length), part, result.squared ? 2 : 4)
+    if (spread)
+      addSquares(placeOf(spread.sums, name, Math.ceil(part.length / spread.step)), part, result.squared, spread.step)
     if (part.buffer instanceof ArrayBuffer) spent.push(part.buffer)
   }
   return spent
+}
+
+/** Brings sums of turned matrices into the order of their weights, one after another. */
+export function turnBack(sums: Map<string, Float64Array>, { turned, totals }: GradientProgram): void {
+  for (const name of turned) {
+    const sum = sums.get(name)
+    if (sum) sums.set(name, exchanged(sum, totals.get(name)!.dims as [number, number]))
+  }
+}
+
+/** Side of the squares that a matrix is exchanged by: rows that are read and rows that are written stay in the cache. */
+const side = 16
+
+function exchanged(from: Float64Array, [rows, columns]: readonly [number, number]): Float64Array {
+  const to = new Float64Array(from.length)
+  for (let top = 0; top < rows; top += side) {
+    const bottom = Math.min(rows, top + side)
+    for (let left = 0; left < columns; left += side) {
+      const right = Math.min(columns, left + side)
+      for (let row = top; row < bottom; row++) {
+        for (let column = left; column < right; column++) to[column * rows + row] = from[row * columns + column]!
+      }
+    }
+  }
+  return to
 }
 
 function notFinite(name: string, [first, last]: UnitResult['between']): LetheError {
@@ -264,29 +300,31 @@ function placeOf(sums: Map<string, Float64Array>, name: string, length: number):
 }
 
 /**
- * Adds powers of a part; returns their sum: not finite where one of them is not, for one pass through memory is enough. A loop for each
- * power: an exponent that is not known beforehand costs several times the rest.
+ * Adds a part, or its squares; returns the sum of what was added: not finite where one of them is not, for one pass through memory is
+ * enough. A loop for each: an exponent that is not known beforehand costs several times the rest.
  */
-function addPower(sum: Float64Array, part: Float32Array, power: 1 | 2 | 4): number {
+function addPower(sum: Float64Array, part: Float32Array, isSquared: boolean): number {
   let added = 0
-  if (power === 1) {
+  if (isSquared) {
     for (let i = 0; i < sum.length; i++) {
       const value = part[i]!
       sum[i]! += value
       added += value
     }
-  } else if (power === 2) {
+  } else {
     for (let i = 0; i < sum.length; i++) {
       const value = part[i]! * part[i]!
       sum[i]! += value
       added += value
     }
-  } else {
-    for (let i = 0; i < sum.length; i++) {
-      const square = part[i]! * part[i]!
-      sum[i]! += square * square
-      added += square * square
-    }
   }
   return added
+}
+
+function addSquares(sum: Float64Array, part: Float32Array, isSquared: boolean, step: number): void {
+  for (let i = 0; i < sum.length; i++) {
+    const value = part[i * step]!
+    const square = isSquared ? value : value * value
+    sum[i]! += square * square
+  }
 }

@@ -246,7 +246,7 @@ describe('bad records', () => {
     const names = ['scale', 'fc1.weight', 'fc1.bias', 'fc2.weight', 'fc2.bias']
     expect(saved.length).toBeGreaterThan(1)
     for (const bytes of saved) {
-      const { next, sums } = restore(bytes, names, 100)
+      const { next, sums } = restore(bytes, { names, layout: '1', units: 100 })
       expect(next).toBeLessThanOrEqual(bad)
       expect([...sums.values()].every((sum) => sum.every(Number.isFinite))).toBe(true)
     }
