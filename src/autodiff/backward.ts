@@ -1,6 +1,6 @@
 import { LetheError } from '../errors.js'
 import { type Emitter, isExchange, type Val } from '../graph/emitter.js'
-import { type Graph, type Node, nodeLabel, standardOpset, usesOf } from '../graph/graph.js'
+import { type Graph, type Node, nodeLabel, orderOf, standardOpset, usesOf } from '../graph/graph.js'
 import type { Tensor } from '../tensor/tensor.js'
 import { geluBack, spelledGelus } from './gelu.js'
 import { sumOfSquares } from './ones.js'
@@ -125,12 +125,10 @@ export function backward(options: BackwardOptions): Map<string, Val> {
   return result
 
   /** What a Transpose has turned, turned back, is what it was made of: a weight need not be held a third time. */
-  function offerTurnedBack({ op, domain, inputs, outputs, attributes }: Node): void {
-    if (op !== 'Transpose' || domain !== '') return
-    const [from, to] = [facts(inputs[0]!), facts(outputs[0]!)]
-    const rank = from.dims.length
-    const order = attributes.perm?.kind === 'ints' ? attributes.perm.value : from.dims.map((_, i) => rank - 1 - i)
-    if (isExchange(order)) e.orExchanged(to, () => from)
+  function offerTurnedBack(node: Node): void {
+    if (node.op !== 'Transpose' || node.domain !== '') return
+    const [from, to] = [facts(node.inputs[0]!), facts(node.outputs[0]!)]
+    if (isExchange(orderOf(node, from.dims.length))) e.orExchanged(to, () => from)
   }
 
   /** Values that are one wanted parameter in another order or shape, used nowhere else: squares go back to it. */

@@ -1,8 +1,9 @@
 import { broadcastingOps, unaryOps } from '../graph/elementwise.js'
 import type { Val } from '../graph/emitter.js'
-import { intAttribute, intsAttribute, type Node } from '../graph/graph.js'
+import { intAttribute, intsAttribute, type Node, orderOf } from '../graph/graph.js'
 import { sizeOf, type Tensor, toNumbers } from '../tensor/tensor.js'
 import { positiveAxis } from './rule.js'
+import { cutsOf } from './slices.js'
 
 /** The positions from `from` to before `to` on one axis of a value. */
 export interface Part {
@@ -60,10 +61,7 @@ const table: Readonly<Record<string, (c: PartContext, part: Part) => InputParts 
   // Examples on axis 0, each by itself.
   ...Object.fromEntries(['Conv', 'MaxPool', 'AveragePool', 'GlobalAveragePool'].map((op) => [op, onFront])),
   BatchNormalization: (c, part) => (intAttribute(c.node, 'training_mode', 0) === 0 ? onFront(c, part) : undefined),
-  Transpose: (c, part) => {
-    const perm = intsAttribute(c.node, 'perm', undefined)
-    return [onAxis(part, perm?.[part.axis] ?? c.O.dims.length - 1 - part.axis)]
-  },
+  Transpose: (c, part) => [onAxis(part, orderOf(c.node, c.O.dims.length)[part.axis]!)],
   Reshape: sameAxis,
   Flatten: sameAxis,
   Squeeze: sameAxis,
@@ -171,25 +169,13 @@ function placesOf(indices: Tensor | undefined, size: number): number[] | undefin
   return indices && toNumbers(indices).map((at) => (at < 0 ? at + size : at))
 }
 
-/** Axes of a Slice with the positions that it takes; undefined where they are no constants. ONNX Slice-13. */
+/** Axes of a Slice with the positions that it takes; undefined where they are no constants. */
 function slicedAxes(c: PartContext): { axis: number; places: readonly number[] }[] | undefined {
-  const dims = c.I[0]!.dims
-  const isOld = c.opset < 10
-  const numbers = (i: number, attribute: string): readonly number[] | undefined => {
-    if (isOld) return intsAttribute(c.node, attribute, undefined)
-    const t = c.constant(i)
-    return t && toNumbers(t)
-  }
   const isMissing = (i: number): boolean => c.I[i] !== undefined && c.constant(i) === undefined
-  const starts = numbers(1, 'starts')
-  if (!starts || (!isOld && [2, 3, 4].some(isMissing))) return undefined
-  const axes = numbers(3, 'axes')
-  const steps = isOld ? undefined : numbers(4, 'steps')
-  return starts.map((s, i) => {
-    const axis = positiveAxis(axes?.[i] ?? i, dims.length)
-    const [size, step] = [dims[axis]!, steps?.[i] ?? 1]
-    const from = s < 0 ? s + size : s
-    const first = Math.min(Math.max(from, 0), step > 0 ? size : size - 1)
-    return { axis, places: Array.from({ length: c.O.dims[axis]! }, (_, at) => first + at * step) }
-  })
+  if (c.opset >= 10 && [1, 2, 3, 4].some(isMissing)) return undefined
+  const cuts = cutsOf(c.node, c.opset, [c.I[0]!.dims, c.O.dims], c.constant)
+  return cuts?.map(({ axis, start, step, count }) => ({
+    axis,
+    places: Array.from({ length: count }, (_, at) => start + at * step),
+  }))
 }

@@ -147,3 +147,8 @@ export function intsAttribute<D>(node: Node, name: string, fallback: D): readonl
   if (attribute.kind !== 'ints') throw wrongKind(node, name, 'a list of integers')
   return attribute.value
 }
+
+/** For each axis of a Transpose's output the axis of its input; all of them reversed where the node does not tell. ONNX Transpose-13. */
+export function orderOf(node: Node, rank: number): readonly number[] {
+  return intsAttribute(node, 'perm', undefined) ?? Array.from({ length: rank }, (_, i) => rank - 1 - i)
+}

@@ -1,4 +1,5 @@
 import type { Val } from '../../graph/emitter.js'
+import { orderOf } from '../../graph/graph.js'
 import { tensor } from '../../tensor/tensor.js'
 import { addAt } from '../rows.js'
 import {
@@ -15,6 +16,7 @@ import {
   type Thunk,
   textOf,
 } from '../rule.js'
+import { cutsOf } from '../slices.js'
 import { spread } from '../window.js'
 
 const back = (c: RuleContext): Val => c.e.reshape(dy(c), [...c.lead, ...input(c, 0).dims])
@@ -40,11 +42,7 @@ export const shape: readonly Rule[] = [
       () => {
         const lead = c.lead.length
         const rank = dy(c).dims.length - lead
-        const perm = intsOf(
-          c,
-          'perm',
-          Array.from({ length: rank }, (_, i) => rank - 1 - i),
-        )
+        const perm = orderOf(c.node, rank)
         const inverse = Array.from({ length: rank }, (_, i) => perm.indexOf(i) + lead)
         return c.e.transpose(dy(c), [...c.lead.keys(), ...inverse])
       },
@@ -112,29 +110,13 @@ function tile(c: RuleContext): Val {
   return c.e.reshape(c.e.reduceSum(apart, repeats, true), [...c.lead, ...x.dims.map((d, i) => (isOne[i] ? y[i]! : d))])
 }
 
-/** Axes, starts and steps of a Slice, counted from the front; ends follow from the output's size. */
-function sliceOf(c: RuleContext): { axis: number; start: number; step: number; count: number }[] {
-  const x = input(c, 0)
-  const isOld = c.opset < 10
-  const starts = isOld ? [...intsOf(c, 'starts', [])] : (constantNumbers(c, 1) ?? [])
-  const axes = isOld ? intsOf(c, 'axes', undefined) : constantNumbers(c, 3)
-  const steps = isOld ? undefined : constantNumbers(c, 4)
-  return starts.map((s, i) => {
-    const axis = positiveAxis(axes?.[i] ?? i, x.dims.length)
-    const size = x.dims[axis]!
-    const step = steps?.[i] ?? 1
-    const from = s < 0 ? s + size : s
-    const start = step > 0 ? Math.min(Math.max(from, 0), size) : Math.min(Math.max(from, 0), size - 1)
-    return { axis, start, step, count: c.O[0]!.dims[axis]! }
-  })
-}
-
 function slice(c: RuleContext): Val {
   const x = input(c, 0)
   const lead = c.lead.length
   let g = dy(c)
   if (g.dims.includes(0)) return c.e.expand(c.e.scalar(0), [...c.lead, ...x.dims])
-  for (const { axis, start, step, count } of sliceOf(c)) {
+  const cuts = cutsOf(c.node, c.opset, [x.dims, output(c).dims], c.constant) ?? []
+  for (const { axis, start, step, count } of cuts) {
     const at = axis + lead
     if (step < 0) g = c.e.gather(g, c.e.int64s(Array.from({ length: count }, (_, i) => count - 1 - i)), at)
     const first = step < 0 ? start + (count - 1) * step : start
