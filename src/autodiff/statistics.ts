@@ -1,14 +1,16 @@
-import { type Node, usesOf } from '../graph/graph.js'
+import { type Node, standardOpset, usesOf } from '../graph/graph.js'
 import { activeValues, type ValueFacts } from './backward.js'
 import type { Stated } from './narrow.js'
 import { normalisedAxes } from './rules/norm.js'
 
 /**
  * The graph with mean and inverse deviation as outputs of every LayerNormalization that a gradient passes: the kernel has them, and the
- * rule would make them a second time. ONNX LayerNormalization-17: float32, [.., 1] over the normalised axes.
+ * rule would make them a second time. ONNX LayerNormalization-17: float32, [.., 1] over the normalised axes. (A runtime's own operator of that name,
+ * in earlier opsets, is left alone.)
  */
 export function withStatistics(stated: Stated, wanted: ReadonlySet<string>): Stated {
   const { graph, values } = stated
+  if (standardOpset(graph) < 17) return stated
   const active = activeValues(graph, wanted)
   const known = new Map(values)
   const nodes = graph.nodes.map((node) => (isPassed(node) ? withOutputs(node) : node))
