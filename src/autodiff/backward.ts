@@ -1,6 +1,6 @@
 import { LetheError } from '../errors.js'
 import { type Emitter, isExchange, type Val } from '../graph/emitter.js'
-import { type Graph, type Node, nodeLabel, orderOf, standardOpset, usesOf } from '../graph/graph.js'
+import { type Graph, type Node, nodeLabel, permOf, readersOf, standardOpset, usesOf } from '../graph/graph.js'
 import type { Tensor } from '../tensor/tensor.js'
 import { geluBack, spelledGelus } from './gelu.js'
 import { sumOfSquares } from './ones.js'
@@ -86,7 +86,8 @@ export function backward(options: BackwardOptions): Map<string, Val> {
     if (!usesOf(node).some((name) => active.has(name))) continue
     const gelu = gelus.get(node)
     if (gelu) {
-      accumulate(gelu.x, geluBack(e, dO[0]!, facts(gelu.scaled), facts(gelu.raised)))
+      const back = (): Val => geluBack(e, dO[0]!, facts(gelu.scaled), facts(gelu.raised))
+      accumulate(gelu.x, gradientOf(node, 0, gelu.x, back, false))
       continue
     }
     const rule = findRule(node.domain, node.op, opset)
@@ -128,7 +129,7 @@ export function backward(options: BackwardOptions): Map<string, Val> {
   function offerTurnedBack(node: Node): void {
     if (node.op !== 'Transpose' || node.domain !== '') return
     const [from, to] = [facts(node.inputs[0]!), facts(node.outputs[0]!)]
-    if (isExchange(orderOf(node, from.dims.length))) e.orExchanged(to, () => from)
+    if (isExchange(permOf(node, from.dims.length))) e.orExchanged(to, () => from)
   }
 
   /** Values that are one wanted parameter in another order or shape, used nowhere else: squares go back to it. */
@@ -262,15 +263,12 @@ function countUses(graph: Graph, active: ReadonlySet<string>): Map<string, numbe
 
 /** Outputs of Relu and Clip by the value that they alone read. A value that gradients begin at has a cotangent that they have not cut. */
 function cutsOf(graph: Graph, seeds: BackwardOptions['seeds']): Map<string, string> {
-  const readers = new Map<string, number>()
-  for (const node of graph.nodes) {
-    for (const name of usesOf(node)) readers.set(name, (readers.get(name) ?? 0) + 1)
-  }
+  const readers = readersOf(graph)
   const cuts = new Map<string, string>()
   for (const { op, domain, inputs, outputs } of graph.nodes) {
     const [from, to] = [inputs[0] ?? '', outputs[0] ?? '']
     const isCut = domain === '' && (op === 'Relu' || op === 'Clip')
-    if (isCut && readers.get(from) === 1 && !seeds.has(from)) cuts.set(from, to)
+    if (isCut && readers.get(from)?.length === 1 && !seeds.has(from)) cuts.set(from, to)
   }
   return cuts
 }

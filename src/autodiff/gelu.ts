@@ -1,5 +1,5 @@
 import type { Emitter, Val } from '../graph/emitter.js'
-import { type Graph, type Node, producers, usesOf } from '../graph/graph.js'
+import { type Graph, type Node, producers, readersOf } from '../graph/graph.js'
 import { sizeOf, toNumbers } from '../tensor/tensor.js'
 
 /** y = x/2·(1 + erf(x/c)) over several nodes, as exporters write Gelu (c = √2) where the opset has none. */
@@ -81,17 +81,4 @@ export function geluBack(e: Emitter, dy: Val, u: Val, raised: Val): Val {
 
 function is(node: Node | undefined, op: string): node is Node {
   return node !== undefined && node.op === op && node.domain === ''
-}
-
-/** Nodes that read a value, one entry for each time. */
-function readersOf(graph: Graph): Map<string, Node[]> {
-  const readers = new Map<string, Node[]>()
-  for (const node of graph.nodes) {
-    for (const name of usesOf(node)) {
-      const known = readers.get(name)
-      if (known) known.push(node)
-      else readers.set(name, [node])
-    }
-  }
-  return readers
 }

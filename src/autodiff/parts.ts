@@ -1,6 +1,6 @@
 import { broadcastingOps, unaryOps } from '../graph/elementwise.js'
 import type { Val } from '../graph/emitter.js'
-import { intAttribute, intsAttribute, type Node, orderOf } from '../graph/graph.js'
+import { intAttribute, intsAttribute, type Node, permOf } from '../graph/graph.js'
 import { sizeOf, type Tensor, toNumbers } from '../tensor/tensor.js'
 import { positiveAxis } from './rule.js'
 import { cutsOf } from './slices.js'
@@ -61,7 +61,7 @@ const table: Readonly<Record<string, (c: PartContext, part: Part) => InputParts 
   // Examples on axis 0, each by itself.
   ...Object.fromEntries(['Conv', 'MaxPool', 'AveragePool', 'GlobalAveragePool'].map((op) => [op, onFront])),
   BatchNormalization: (c, part) => (intAttribute(c.node, 'training_mode', 0) === 0 ? onFront(c, part) : undefined),
-  Transpose: (c, part) => [onAxis(part, orderOf(c.node, c.O.dims.length)[part.axis]!)],
+  Transpose: (c, part) => [onAxis(part, permOf(c.node, c.O.dims.length)[part.axis]!)],
   Reshape: sameAxis,
   Flatten: sameAxis,
   Squeeze: sameAxis,

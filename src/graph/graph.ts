@@ -87,6 +87,19 @@ export function producers(graph: Graph): Map<string, Node> {
   return made
 }
 
+/** Nodes that read each value, by value name; one entry for each time. */
+export function readersOf(graph: Graph): Map<string, Node[]> {
+  const readers = new Map<string, Node[]>()
+  for (const node of graph.nodes) {
+    for (const name of usesOf(node)) {
+      const known = readers.get(name)
+      if (known) known.push(node)
+      else readers.set(name, [node])
+    }
+  }
+  return readers
+}
+
 /** Bodies among a node's attributes. */
 export function bodiesOf(node: Node): Graph[] {
   return Object.values(node.attributes).flatMap((a) => (a.kind === 'graph' ? [a.value] : []))
@@ -149,6 +162,6 @@ export function intsAttribute<D>(node: Node, name: string, fallback: D): readonl
 }
 
 /** For each axis of a Transpose's output the axis of its input; all of them reversed where the node does not tell. ONNX Transpose-13. */
-export function orderOf(node: Node, rank: number): readonly number[] {
+export function permOf(node: Node, rank: number): readonly number[] {
   return intsAttribute(node, 'perm', undefined) ?? Array.from({ length: rank }, (_, i) => rank - 1 - i)
 }

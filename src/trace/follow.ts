@@ -1,6 +1,6 @@
 import { type Part, type PartContext, partsOf } from '../autodiff/parts.js'
 import { broadcastingOps, unaryOps } from '../graph/elementwise.js'
-import { type Graph, type Node, orderOf, standardOpset } from '../graph/graph.js'
+import { type Graph, type Node, permOf, standardOpset } from '../graph/graph.js'
 import type { DataType } from '../tensor/tensor.js'
 
 /** Element type and shape of a value in one run. */
@@ -52,8 +52,8 @@ function isFollowing({ op, domain }: Node): boolean {
 export function formOf(node: Node, inputs: readonly Form[]): Form {
   const { dtype, dims } = inputs[0]!
   if (node.op === 'Transpose') {
-    const order = orderOf(node, dims.length)
-    return { dtype, dims: order.map((axis) => dims[axis]!) }
+    const perm = permOf(node, dims.length)
+    return { dtype, dims: perm.map((axis) => dims[axis]!) }
   }
   if (unaryOps.has(node.op)) return { dtype, dims }
   const rank = Math.max(...inputs.map((i) => i.dims.length))

@@ -3,19 +3,21 @@ import { spelledGelus } from '../../src/autodiff/gelu.js'
 import { createPool, engineOf } from '../../src/engine/node/pool.js'
 import type { Graph, Node } from '../../src/graph/graph.js'
 import { checkOp } from '../cases/check-op.js'
-import { type CaseInput, data, float32s, type OpCase, param } from '../cases/op-case.js'
+import { type CaseInput, data, float32s, int64s, type OpCase, param } from '../cases/op-case.js'
 import { node } from '../small-graphs.js'
 
 const pool = createPool({ workers: 1 })
 const engine = engineOf(pool)
 afterAll(() => pool.close())
 
-// Constants by their number: i1 = √2, i2 = 1, i3 = 1/2, i4 = 1/√2.
+// Constants by their number: i1 = √2, i2 = 1, i3 = 1/2, i4 = 1/√2, i5 = the shape of x, i6 = √2 with four axes.
 const constants: readonly CaseInput[] = [
   float32s([Math.SQRT2], []),
   float32s([1], []),
   float32s([0.5], []),
   float32s([Math.SQRT1_2], []),
+  int64s([-1, 3, 5]),
+  float32s([Math.SQRT2], [1, 1, 1, 1]),
 ]
 const initializers = new Map(
   constants.flatMap((c, i) => (c.kind === 'constant' ? [[`i${i + 1}`, c.value] as const] : [])),
@@ -28,11 +30,12 @@ const graphOf = (nodes: readonly Node[]): Graph => ({
   initializers,
   nodes,
 })
-const raised: readonly Node[] = [
-  node('Div', ['i0', 'i1'], 'u'),
+const addedTo = (scale: Node, number = 'i2'): Node[] => [
+  scale,
   node('Erf', ['u'], 'erf'),
-  node('Add', ['erf', 'i2'], 'raised'),
+  node('Add', ['erf', number], 'raised'),
 ]
+const raised = addedTo(node('Div', ['i0', 'i1'], 'u'))
 
 /** As exporters write it, and whether it is seen as one. */
 const spellings: readonly { readonly name: string; readonly nodes: readonly Node[]; readonly seen: boolean }[] = [
@@ -60,11 +63,19 @@ const spellings: readonly { readonly name: string; readonly nodes: readonly Node
   {
     name: 'another scale of x',
     nodes: [
-      node('Mul', ['i0', 'i3'], 'u'),
-      node('Erf', ['u'], 'erf'),
-      node('Add', ['erf', 'i2'], 'raised'),
+      ...addedTo(node('Mul', ['i0', 'i3'], 'u')),
       node('Mul', ['i0', 'raised'], 'm'),
       node('Mul', ['m', 'i3'], 'o0'),
+    ],
+    seen: true,
+  },
+  {
+    name: 'with a number that has more axes than x',
+    nodes: [
+      ...addedTo(node('Div', ['i0', 'i6'], 'u')),
+      node('Mul', ['i0', 'raised'], 'm'),
+      node('Mul', ['m', 'i3'], 'wide'),
+      node('Reshape', ['wide', 'i5'], 'o0'),
     ],
     seen: true,
   },
@@ -86,9 +97,7 @@ const spellings: readonly { readonly name: string; readonly nodes: readonly Node
   {
     name: 'raised by another number',
     nodes: [
-      node('Div', ['i0', 'i1'], 'u'),
-      node('Erf', ['u'], 'erf'),
-      node('Add', ['erf', 'i3'], 'raised'),
+      ...addedTo(node('Div', ['i0', 'i1'], 'u'), 'i3'),
       node('Mul', ['i0', 'raised'], 'm'),
       node('Mul', ['m', 'i3'], 'o0'),
     ],
@@ -102,7 +111,7 @@ describe('a Gelu that is spelled out', () => {
     const plain: OpCase = { name, op: 'Erf', inputs: [data(['N', 3, 5]), ...constants], nodes }
     expect((await checkOp(plain, engine)).numeric).toBeLessThan(5e-3)
     // Behind a weight, and with the residual path that a network has beside it.
-    const [w, y] = ['i5', 'o0']
+    const [w, y] = ['i7', 'o0']
     const inner = nodes.map((n) => ({
       ...n,
       inputs: n.inputs.map((v) => (v === 'i0' ? 'x' : v)),
@@ -110,7 +119,7 @@ describe('a Gelu that is spelled out', () => {
     }))
     const within: OpCase = {
       ...plain,
-      inputs: [...plain.inputs, param([5, 4])],
+      inputs: [...plain.inputs, param([5, 5])],
       nodes: [node('MatMul', ['i0', w], 'x'), ...inner, { ...node('Add', ['x', 'y'], y), name: 'residual' }],
     }
     const report = await checkOp(within, engine)

@@ -1,5 +1,6 @@
 import type { Val } from '../../graph/emitter.js'
 import { toNumbers } from '../../tensor/tensor.js'
+import { geluBack } from '../gelu.js'
 import {
   constantNumbers,
   dy,
@@ -89,12 +90,17 @@ export const activation: readonly Rule[] = [
     const atMostOne = c.e.where(c.e.less(x(c), c.e.scalar(3)), inside, c.e.scalar(1))
     return c.e.where(c.e.greater(x(c), c.e.scalar(-3)), atMostOne, c.e.scalar(0))
   }),
-  slope('Gelu', 20, (c) => {
-    const mode = textOf(c, 'approximate', 'none')
-    if (mode === 'none') return exactGelu(c)
-    if (mode === 'tanh') return tanhGelu(c)
-    return refuse(c, `approximate "${mode}"`)
-  }),
+  {
+    op: 'Gelu',
+    since: 20,
+    lifts: true,
+    vjp: (c) => {
+      const mode = textOf(c, 'approximate', 'none')
+      if (mode === 'none') return [() => exactGelu(c)]
+      if (mode === 'tanh') return [() => c.e.mul(dy(c), tanhGelu(c))]
+      return refuse(c, `approximate "${mode}"`)
+    },
+  },
   // y = x·σ(αx): dy/dx = s + αy(1 − s) with s = σ(αx)
   slope('Swish', 24, (c) => {
     const alpha = c.e.scalar(floatOf(c, 'alpha', 1))
@@ -159,13 +165,11 @@ function rightOfZero(c: RuleContext, right: Val, left: Val): Val {
   return c.e.where(c.e.greater(x(c), c.e.scalar(0)), right, left)
 }
 
-/** y = x·Φ(x): Φ(x) + x·φ(x), with Φ and φ of the standard normal. */
+/** y = x·Φ(x), with Φ of the standard normal: x/2·(1 + erf(x/√2)). */
 function exactGelu(c: RuleContext): Val {
   const { e } = c
-  const erf = e.unary('Erf', e.mul(x(c), e.scalar(Math.SQRT1_2)))
-  const below = e.mul(e.add(erf, e.scalar(1)), e.scalar(0.5))
-  const bell = e.unary('Exp', e.mul(e.mul(x(c), x(c)), e.scalar(-0.5)))
-  return e.add(below, e.mul(x(c), e.mul(bell, e.scalar(1 / Math.sqrt(2 * Math.PI)))))
+  const u = e.mul(x(c), e.scalar(Math.SQRT1_2))
+  return geluBack(e, dy(c), u, e.add(e.unary('Erf', u), e.scalar(1)))
 }
 
 /** y = x/2·(1 + t), t = tanh(√(2/π)·(x + a·x³)), a = 0.044715: (1 + t)/2 + x/2·(1 − t²)·√(2/π)·(1 + 3a·x²). */

@@ -206,7 +206,7 @@ function matmulSquares(c: RuleContext): Val {
 
 /**
  * In blocks, so that memory does not hold the products of all examples at once: of rows where there are more of them than columns. Products of
- * few columns are slow (by a tenth, for 768 × 3072), so otherwise a few whole examples at a time, unless one alone is too large.
+ * few columns are slow, so otherwise a few whole examples at a time, unless one alone is too large.
  */
 function squaresInBlocks(e: Emitter, x: Val, g: Val): Val {
   const [n, k, o] = [x.dims[0]!, x.dims[2]!, g.dims[2]!]

@@ -1,5 +1,5 @@
 import type { Val } from '../../graph/emitter.js'
-import { orderOf } from '../../graph/graph.js'
+import { permOf } from '../../graph/graph.js'
 import { tensor } from '../../tensor/tensor.js'
 import { addAt } from '../rows.js'
 import {
@@ -42,7 +42,7 @@ export const shape: readonly Rule[] = [
       () => {
         const lead = c.lead.length
         const rank = dy(c).dims.length - lead
-        const perm = orderOf(c.node, rank)
+        const perm = permOf(c.node, rank)
         const inverse = Array.from({ length: rank }, (_, i) => perm.indexOf(i) + lead)
         return c.e.transpose(dy(c), [...c.lead.keys(), ...inverse])
       },
