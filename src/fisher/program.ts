@@ -36,7 +36,7 @@ export interface GradientProgram {
   /** Where totals are kept: the input of each parameter that takes what runs before have come to, by the parameter's name. */
   readonly totals: ReadonlyMap<string, Val>
   /** Parameters whose output and total have their two axes exchanged. */
-  readonly turned: ReadonlySet<string>
+  readonly transposed: ReadonlySet<string>
 }
 
 /**
@@ -44,7 +44,7 @@ export interface GradientProgram {
  *
  * `squares`: Σ_n (w_n ∂ℓ_n/∂θ)², the sum over the batch of squared per-example gradients (the empirical Fisher's diagonal
  * times N). `sum`: Σ_n w_n ∂ℓ_n/∂θ. Shapes: as the parameter. With `total` each is added to an input, squared before where asked; with
- * `turns`, large matrices with more rows than columns may be turned: products of few rows and many columns are faster (see `turned`).
+ * `transposes`, large matrices with more rows than columns may be transposed: products of few rows and many columns are faster (see `transposed`).
  * Throws `rule-missing`, `batch-axis-lost` (`squares` only), `loss-unsupported`.
  * Source of the quantity: Foster, Schoepf, Brintrup, "Fast Machine Unlearning Without Retraining Through Selective Synaptic
  * Dampening", AAAI 2024, section on the Fisher information matrix; per example instead of per batch.
@@ -58,7 +58,7 @@ export function gradientProgram(
     asInputs?: ReadonlySet<string>
     keep?: readonly string[]
     total?: 'of results' | 'of their squares'
-    turns?: boolean
+    transposes?: boolean
   } = {},
 ): GradientProgram {
   const s = { ...whole, ...withStatistics(narrow(whole, [loss.logits, ...(options.keep ?? [])]), wanted) }
@@ -78,10 +78,10 @@ export function gradientProgram(
   })
   const totals = new Map<string, Val>()
   const results = new Map<string, Val>()
-  const turned = new Set<string>()
+  const transposed = new Set<string>()
   for (const [name, made] of gradients) {
-    const other = options.turns && isLargeAndTall(made) ? e.exchangedOf(made) : undefined
-    if (other) turned.add(name)
+    const other = options.transposes && isLargeAndTall(made) ? e.exchangedOf(made) : undefined
+    if (other) transposed.add(name)
     const v = other ?? made
     const { dtype, dims } = v
     if (options.total) totals.set(name, { name: `lethe/total/${name}`, dtype, dims })
@@ -102,7 +102,7 @@ export function gradientProgram(
     logits: z.name,
     outputs: new Map([...results].map(([name, v]) => [name, v.name])),
     totals,
-    turned,
+    transposed,
   }
 }
 

@@ -8,7 +8,7 @@ import type { EstimatorSettings } from './estimators/estimator.js'
 import { findEstimator } from './estimators/index.js'
 import type { Importance } from './importance.js'
 import { type PartialSums, type Resumable, restore, snapshot } from './resume.js'
-import { addSums, makeRoom, openUnits, turnBack, type UnitResult } from './units.js'
+import { addSums, makeRoom, openUnits, transposeBack, type UnitResult } from './units.js'
 
 /** How importances are estimated; everything may be left out. */
 export interface EstimateOptions extends WorkOptions {
@@ -46,7 +46,7 @@ export async function estimateImportance(
     squares: estimator.squares,
     wanted,
     microBatch: options.microBatch,
-    turns: true,
+    transposes: true,
   })
   const step = stepOf(units.program.totals.values())
   const now = options.now ?? Date.now
@@ -54,8 +54,8 @@ export async function estimateImportance(
   // Undefined also while a unit is added: sums that a number that is none has gone into are not kept.
   let state: PartialSums | undefined
   try {
-    const { outputs, turned } = units.program
-    const layout = [step, ...turned].join(' ')
+    const { outputs, transposed } = units.program
+    const layout = [step, ...transposed].join(' ')
     state = restore(await options.checkpoint?.load(), { names: outputs.keys(), layout, units: plan.length })
     let done = plan.slice(0, state.next).reduce((n, u) => n + u.rows.length, 0)
     options.onProgress?.({ done, total: examples.size })
@@ -81,7 +81,7 @@ export async function estimateImportance(
   }
   await options.checkpoint?.remove()
   const relativeError = relativeErrorOf(state, step, plan.length)
-  turnBack(state.sums, units.program)
+  transposeBack(state.sums, units.program)
   return {
     sums: state.sums,
     dims: dimsOf(network, state.sums),

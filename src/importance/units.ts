@@ -9,6 +9,7 @@ import type { Network } from '../network/network.js'
 import { writeGraph } from '../onnx/model.js'
 import { createMemory, type Memory } from '../tensor/memory.js'
 import { sizeOf } from '../tensor/tensor.js'
+import { transposed } from '../tensor/transposed.js'
 import type { Estimator, WorkUnit } from './estimators/estimator.js'
 
 /** Gradients of units of work on one session. Release it. */
@@ -31,8 +32,8 @@ export interface UnitsOptions {
   readonly squares: Estimator['squares']
   readonly wanted: ReadonlySet<string>
   readonly microBatch?: number | undefined
-  /** Lets sums of large matrices come turned, as it is faster: those of `program.turned`. Whoever adds them calls `turnBack` at the end. */
-  readonly turns?: boolean
+  /** Lets sums of large matrices come transposed, as it is faster: those of `program.transposed`. Whoever adds them calls `transposeBack` at the end. */
+  readonly transposes?: boolean
 }
 
 /** Opens a session for the gradients that an estimator squares, of the parameters wanted. Throws `rule-missing`. */
@@ -79,19 +80,19 @@ function unitsInFlight({ parameters }: Network, wanted: ReadonlySet<string>, poo
  */
 async function makeProgram(
   network: Network,
-  { squares, wanted, microBatch, turns = false }: UnitsOptions,
+  { squares, wanted, microBatch, transposes = false }: UnitsOptions,
 ): Promise<{ program: GradientProgram; oneByOne: boolean }> {
   const fixed = network.trace.fixedBatch
   const form = squares === 'examples' ? 'squares' : 'sum'
   try {
     const s = await network.at(fixed ?? microBatch ?? microBatchOf(network, 32, form === 'squares'))
     const total = squares === 'runs' ? 'of their squares' : 'of results'
-    return { program: gradientProgram(s, network.loss, form, wanted, { total, turns }), oneByOne: false }
+    return { program: gradientProgram(s, network.loss, form, wanted, { total, transposes }), oneByOne: false }
   } catch (error) {
     if (!(error instanceof LetheError) || error.code !== 'batch-axis-lost') throw error
     const s = await network.at(fixed ?? 1)
     const total = 'of their squares'
-    return { program: gradientProgram(s, network.loss, 'sum', wanted, { total, turns }), oneByOne: true }
+    return { program: gradientProgram(s, network.loss, 'sum', wanted, { total, transposes }), oneByOne: true }
   }
 }
 
@@ -255,29 +256,12 @@ export function addSums(sums: Map<string, Float64Array>, result: UnitResult, spr
   return spent
 }
 
-/** Brings sums of turned matrices into the order of their weights, one after another. */
-export function turnBack(sums: Map<string, Float64Array>, { turned, totals }: GradientProgram): void {
-  for (const name of turned) {
+/** Brings sums of transposed matrices into the order of their weights, one after another. */
+export function transposeBack(sums: Map<string, Float64Array>, program: GradientProgram): void {
+  for (const name of program.transposed) {
     const sum = sums.get(name)
-    if (sum) sums.set(name, exchanged(sum, totals.get(name)!.dims as [number, number]))
+    if (sum) sums.set(name, transposed(sum, program.totals.get(name)!.dims as [number, number]))
   }
-}
-
-/** Side of the squares that a matrix is exchanged by: rows that are read and rows that are written stay in the cache. */
-const side = 16
-
-function exchanged(from: Float64Array, [rows, columns]: readonly [number, number]): Float64Array {
-  const to = new Float64Array(from.length)
-  for (let top = 0; top < rows; top += side) {
-    const bottom = Math.min(rows, top + side)
-    for (let left = 0; left < columns; left += side) {
-      const right = Math.min(columns, left + side)
-      for (let row = top; row < bottom; row++) {
-        for (let column = left; column < right; column++) to[column * rows + row] = from[row * columns + column]!
-      }
-    }
-  }
-  return to
 }
 
 function notFinite(name: string, [first, last]: UnitResult['between']): LetheError {

@@ -3,6 +3,7 @@ import { prepare } from '../network/prepare.js'
 import { type Model, modelPieces } from '../onnx/model.js'
 import { joined } from '../tensor/pieces.js'
 import { type DataType, numberAt, numberToHalf, type Tensor } from '../tensor/tensor.js'
+import { transposed } from '../tensor/transposed.js'
 
 /**
  * The model's file with new float32 values of some parameters, each in its own element type. Parameters that the exporter had
@@ -30,7 +31,7 @@ export function changedPieces(
     const [old, next] = [initializers.get(name), changed.get(of)]
     if (!next) continue
     if (!old) throw new LetheError('internal', `The copy "${name}" of the parameter "${of}" is not in the file.`)
-    tensors.set(name, retyped(old, isTransposed ? transposed(next, old.dims[0]!) : next))
+    tensors.set(name, retyped(old, isTransposed ? transposed(next, [old.dims[1]!, old.dims[0]!]) : next))
   }
   for (const [name, next] of changed) {
     const old = initializers.get(name)
@@ -38,12 +39,6 @@ export function changedPieces(
     else if (!tensors.has(name)) throw new LetheError('internal', `The changed parameter "${name}" is not in the file.`)
   }
   return modelPieces(file.model, tensors)
-}
-
-/** A matrix turned: `rows` rows of the result. */
-function transposed(data: Float32Array, rows: number): Float32Array {
-  const columns = data.length / rows
-  return data.map((_, i) => data[(i % columns) * rows + Math.floor(i / columns)]!)
 }
 
 /** New values in the element type of the old tensor; entries that did not change keep their very bits. */

@@ -199,7 +199,9 @@ describe('long work', () => {
     expect(resumed.sums).toEqual((await estimate(examples)).sums)
   })
   it('refuses a checkpoint of other work', async () => {
-    const bytes = new TextEncoder().encode('{"next":1,"lossSum":0,"names":[["other",1]]}\n12345678')
+    const bytes = new TextEncoder().encode(
+      '{"next":1,"lossSum":0,"layout":"1","names":[["other",1]],"spread":[]}\n12345678',
+    )
     const checkpoint: Resumable = { load: async () => bytes, save: async () => {}, remove: async () => {} }
     await expect(estimateImportance(network, one, smallExamples(8), { checkpoint })).rejects.toMatchObject({
       code: 'checkpoint-mismatch',

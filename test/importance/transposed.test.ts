@@ -44,7 +44,7 @@ function graphOf(rows: number, columns: number): Graph {
 const open = (rows: number, columns: number): Promise<Network> => openNetwork(graphOf(rows, columns), engine)
 const examples = smallExamples(20)
 
-/** Sums over the examples of the squared gradients of w, by the program that does not turn them. */
+/** Sums over the examples of the squared gradients of w, by the program that does not transpose them. */
 async function expectedOf(network: Network): Promise<Float32Array> {
   const program = gradientProgram(await network.at(20), network.loss, 'squares', new Set(['w']))
   const session = await engine.createSession(writeGraph(program.graph))
@@ -55,19 +55,19 @@ async function expectedOf(network: Network): Promise<Float32Array> {
 }
 
 describe('a large weight with more rows than columns', () => {
-  it('has its sums made turned, and one with fewer rows does not', async () => {
-    const turnedOf = async (rows: number, columns: number, turns: boolean): Promise<string[]> => {
+  it('has its sums made transposed, and one with fewer rows does not', async () => {
+    const transposedOf = async (rows: number, columns: number, transposes: boolean): Promise<string[]> => {
       const network = await open(rows, columns)
       const program = gradientProgram(await network.at(4), network.loss, 'squares', new Set(['w']), {
         total: 'of results',
-        turns,
+        transposes,
       })
-      expect(program.totals.get('w')!.dims).toEqual(program.turned.has('w') ? [columns, rows] : [rows, columns])
-      return [...program.turned]
+      expect(program.totals.get('w')!.dims).toEqual(program.transposed.has('w') ? [columns, rows] : [rows, columns])
+      return [...program.transposed]
     }
-    expect(await turnedOf(tall, wide, true)).toEqual(['w'])
-    expect(await turnedOf(tall, wide, false)).toEqual([])
-    expect(await turnedOf(wide, tall, true)).toEqual([])
+    expect(await transposedOf(tall, wide, true)).toEqual(['w'])
+    expect(await transposedOf(tall, wide, false)).toEqual([])
+    expect(await transposedOf(wide, tall, true)).toEqual([])
   })
 
   // A sketch of runs of one example, and groups of one, are exact.
