@@ -21,17 +21,20 @@ const list = (name) => {
     .filter((text) => text.startsWith('- '))
 }
 
-/** The same, with the version and the day that they were measured on: not all results are made anew at once. @param {string} name */
-const dated = (name) => {
+/** The version and the day that a result was measured on: not all results are made anew at once. @param {string} name */
+const measuredOn = (name) => {
   const { commit, date } = read(name)?.environment ?? {}
-  return commit ? [...list(name), '', `(commit ${commit}${date ? `, ${date}` : ''})`] : list(name)
+  return commit ? ['', `(commit ${commit}${date ? `, ${date}` : ''})`] : []
 }
+/** @param {string} name */
+const dated = (name) => [...list(name), ...measuredOn(name)]
 /** All sections of a result, their headings two levels lower. @param {string} name */
 const sections = (name) => {
   const path = join(results, `${name}.md`)
   if (!existsSync(path)) return list(name)
   const lines = readFileSync(path, 'utf8').trim().split('\n')
-  return lines.slice(lines.findIndex((text) => text.startsWith('## '))).map((text) => text.replace(/^## /, '#### '))
+  const own = lines.slice(lines.findIndex((text) => text.startsWith('## ')))
+  return [...own.map((text) => text.replace(/^## /, '#### ')), ...measuredOn(name)]
 }
 
 const titles = {
