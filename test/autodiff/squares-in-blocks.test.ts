@@ -2,7 +2,7 @@ import { afterAll, expect, it } from 'vitest'
 import { backward, type ValueFacts } from '../../src/autodiff/backward.js'
 import { createPool, engineOf } from '../../src/engine/node/pool.js'
 import { Emitter } from '../../src/graph/emitter.js'
-import type { Graph } from '../../src/graph/graph.js'
+import { type Graph, intsAttribute } from '../../src/graph/graph.js'
 import { writeGraph } from '../../src/onnx/model.js'
 import { f32, node, numbers } from '../small-graphs.js'
 
@@ -12,23 +12,22 @@ afterAll(() => pool.close())
 
 const T = 2
 
-/** Products of x [N, T, K] and cotangents [N, T, O] that are too large to be squared as one. */
+/** Products of x [N, T, K] and cotangents [N, T, O]; which of both is split, and whether x is moved instead of transposed by the product. */
 const sizes = [
-  { name: 'rows', N: 3, K: 1400, O: 1100, splits: [[3, T, 1400]] },
+  { name: 'rows, where there are more', N: 3, K: 1400, O: 1100, splits: [[3, T, 1400]], moved: true },
+  { name: 'columns', N: 3, K: 700, O: 900, splits: [[3, T, 900]], moved: true },
   {
-    name: 'a few examples at a time',
-    N: 3,
+    name: 'columns, fewer where many examples have many rows',
+    N: 8,
     K: 2400,
-    O: 2400,
-    splits: [
-      [3, T, 2400],
-      [3, T, 2400],
-    ],
+    O: 2500,
+    splits: [[8, T, 2500]],
+    moved: true,
   },
-  { name: 'columns, where one example is too large', N: 2, K: 4000, O: 4200, splits: [[2, T, 4200]] },
+  { name: 'none, where columns are few', N: 3, K: 300, O: 400, splits: [], moved: false },
 ]
 
-it.each(sizes)('squares of the products of a large weight are added in blocks: $name', async ({ N, K, O, splits }) => {
+it.each(sizes)('squares of the products of a weight are added in blocks: $name', async ({ N, K, O, splits, moved }) => {
   const graph: Graph = {
     name: 'large',
     opsets: new Map([['', 17]]),
@@ -49,6 +48,8 @@ it.each(sizes)('squares of the products of a large weight are added in blocks: $
   const full = e.finish({ ...graph, nodes: [], initializers: new Map() }, [w], [...graph.inputs, dy])
   const shapes: Record<string, readonly number[]> = { x: [N, T, K], dy: [N, T, O] }
   expect(full.nodes.filter((n) => n.op === 'Split').map((n) => shapes[n.inputs[0]!])).toEqual(splits)
+  const turns = full.nodes.filter((n) => n.op === 'Transpose').map((n) => intsAttribute(n, 'perm', []).length)
+  expect(new Set(turns)).toEqual(new Set([moved ? 4 : 3]))
   const [x, g] = [numbers(N * T * K, 2), numbers(N * T * O, 3)]
   const session = await engine.createSession(writeGraph(full))
   const out = await session.run({

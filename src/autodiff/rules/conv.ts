@@ -2,6 +2,7 @@ import type { Emitter, Factors, Val } from '../../graph/emitter.js'
 import { int, ints } from '../../graph/graph.js'
 import { sizeOf } from '../../tensor/tensor.js'
 import { type Columns, columnsOf } from '../columns.js'
+import { crossed } from '../crossed.js'
 import { depthwiseProducts } from '../depthwise.js'
 import { onesRow, sumOfSquares } from '../ones.js'
 import { dy, input, intOf, type Rule, type RuleContext } from '../rule.js'
@@ -186,10 +187,10 @@ function weightGradient(c: RuleContext, v: Convolution): Val {
 }
 
 /**
- * Largest product of cotangents and columns, in numbers, that is squared and summed as one: 4 MiB stay near the core while
- * they are written, squared and summed.
+ * Largest product of cotangents and columns, in numbers, that is squared and summed as one: a core keeps 1 MiB while
+ * it is written, squared and summed (4 MiB: 5 % slower for a ResNet-18 on a core with 2 MiB of cache; no faster elsewhere).
  */
-const largestProduct = 2 ** 20
+const largestProduct = 2 ** 18
 
 /** Σ_n (dw_n)²: products of an example each, squared and summed in blocks that stay in cache; only sums are put together. */
 function weightSquares(c: RuleContext, v: Convolution): Val {
@@ -210,7 +211,7 @@ function weightSquares(c: RuleContext, v: Convolution): Val {
     // One position: Σ_n (g_n ⊗ x_n)² is one product of squares, as of a linear layer.
     const [rows, columns] = [e.reshape(g, [N, O]), e.concat(blocks, 2)]
     const inputs = e.reshape(columns, [N, columns.dims[2]!])
-    return weightLayout(v, e.matmul(e.swapLast(e.mul(rows, rows)), e.mul(inputs, inputs)), order)
+    return weightLayout(v, crossed(e, e.mul(rows, rows), e.mul(inputs, inputs)), order)
   }
   const cotangents = e.reshape(g, [N, O, P])
   const sums = blocks

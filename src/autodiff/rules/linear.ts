@@ -1,5 +1,6 @@
 import type { Emitter, Val } from '../../graph/emitter.js'
 import { tensor } from '../../tensor/tensor.js'
+import { crossed, crossedInBlocks } from '../crossed.js'
 import { sumOfSquares } from '../ones.js'
 import { sumTo } from '../reduce-to.js'
 import { dy, floatOf, input, intOf, output, type Rule, type RuleContext, refuse } from '../rule.js'
@@ -88,12 +89,12 @@ function gemmB(c: RuleContext): Val {
   if (isKeptApart(c, 1)) {
     return laidOut(c, outer(c, rows(c), gemmDy(c), 0))
   }
-  return laidOut(c, crossed(c, rows(c), gemmDy(c)))
+  return laidOut(c, eitherWay(c, rows(c), gemmDy(c)))
 }
 
 /** xᵀ·g of x [.., T, K] and g [.., T, O]: [.., K, O]; to who wants it the other way round, gᵀ·x. */
-function crossed({ e }: RuleContext, x: Val, g: Val): Val {
-  return e.orExchanged(e.matmul(e.swapLast(x), g), () => e.matmul(e.swapLast(g), x))
+function eitherWay({ e }: RuleContext, x: Val, g: Val): Val {
+  return e.orExchanged(crossed(e, x, g), () => crossed(e, g, x))
 }
 
 /** Outer products a_n ⊗ g_n: a [N, K], g [N, O] → [N, K, O]. `side`: the axis of Y that must count the examples. */
@@ -105,7 +106,7 @@ function outer(c: RuleContext, a: Val, g: Val, side: 0 | 1): Val {
 
 /** Σ_n (a_n ⊗ g_n)² = (A²)ᵀ·(G²): one matrix product. a [N, K], g [N, O] → [K, O]. */
 function squaresOfRows(c: RuleContext, a: Val, g: Val): Val {
-  return crossed(c, c.e.mul(a, a), c.e.mul(g, g))
+  return eitherWay(c, c.e.mul(a, a), c.e.mul(g, g))
 }
 
 /** Operands with at least two axes, and dY with the axes that 1-D operands had lost. */
@@ -151,10 +152,10 @@ function sameLead(x: Val, y: Val): boolean {
 function matmulB(c: RuleContext): Val {
   if (isWeight(c)) {
     const { x, g } = tokens(c)
-    if (c.form === 'each') return crossed(c, x, g)
+    if (c.form === 'each') return eitherWay(c, x, g)
     const [k, o] = [x.dims[2]!, g.dims[2]!]
     const positions = x.dims[0]! * x.dims[1]!
-    return crossed(c, c.e.reshape(x, [positions, k]), c.e.reshape(g, [positions, o]))
+    return eitherWay(c, c.e.reshape(x, [positions, k]), c.e.reshape(g, [positions, o]))
   }
   const { a, b, g } = full(c)
   const rank = g.dims.length
@@ -192,8 +193,8 @@ function tokens(c: RuleContext): { x: Val; g: Val } {
   return { x: shape(x), g: shape(g) }
 }
 
-/** Most numbers of the products [N, K, O] that are squared and summed as one: of blocks of rows or columns, of blocks of examples. */
-const largestProducts = { ofRows: 2 ** 22, ofExamples: 2 ** 24 }
+/** Most numbers of the products [N, K, O] that are squared and summed as one, of blocks of rows. */
+const largestProducts = 2 ** 22
 
 /** Σ_n (x_nᵀ·g_n)², [K, O]. With one position per example, one product of squares. */
 function matmulSquares(c: RuleContext): Val {
@@ -204,24 +205,16 @@ function matmulSquares(c: RuleContext): Val {
   return e.orExchanged(squaresInBlocks(e, x, g), () => squaresInBlocks(e, g, x))
 }
 
-/**
- * In blocks, so that memory does not hold the products of all examples at once: of rows where there are more of them than columns. Products of
- * few columns are slow, so otherwise a few whole examples at a time, unless one alone is too large.
- */
+/** In blocks, so that the products of all examples lie neither in memory at once nor far from the core: of rows where there are more of them than columns. */
 function squaresInBlocks(e: Emitter, x: Val, g: Val): Val {
   const [n, k, o] = [x.dims[0]!, x.dims[2]!, g.dims[2]!]
-  const squares = (x: Val, g: Val): Val => sumOfSquares(e, e.matmul(e.swapLast(x), g), [x.dims[2]!, g.dims[2]!])
-  const parts = Math.ceil((n * k * o) / largestProducts.ofRows)
+  const squared = (products: Val): Val => sumOfSquares(e, products, products.dims.slice(1))
   if (k > o) {
-    const rows = e.split(x, 2, parts).map((part) => squares(part, g))
-    return e.concat(rows, 0)
+    const rows = e.split(x, 2, Math.ceil((n * k * o) / largestProducts))
+    return e.concat(
+      rows.map((part) => squared(crossed(e, part, g))),
+      0,
+    )
   }
-  if (k * o > largestProducts.ofExamples) {
-    const columns = e.split(g, 2, parts).map((part) => squares(x, part))
-    return e.concat(columns, 1)
-  }
-  const blocks = Math.ceil((n * k * o) / largestProducts.ofExamples)
-  const gs = e.split(g, 0, blocks)
-  const sums = e.split(x, 0, blocks).map((part, i) => squares(part, gs[i]!))
-  return sums.reduce((a, b) => e.add(a, b))
+  return e.concat(crossedInBlocks(e, x, g, largestProducts).map(squared), 1)
 }
