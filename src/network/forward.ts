@@ -82,7 +82,7 @@ export async function openForward(
 
 /** Examples a run: as near the core as activations, and no more scores than may be handed out. */
 function batchOf(network: Network): number {
-  let batch = microBatchOf(network, largestBatch, false)
+  let batch = microBatchOf(network, largestBatch, 'forward')
   while (batch > 1 && batch * (network.tokens ?? 1) * network.classes > largestScores) batch /= 2
   return batch
 }
