@@ -124,7 +124,12 @@ const conventions: readonly Convention[] = [
     expected: [[0, -1, 1]],
   },
   { law: 'the gradient of |x| at 0 is 0', op: 'Abs', inputs: [[-1, 0, 1]], expected: [[-1, 0, 1]] },
-  { law: 'the gradient at 0 is 0', op: 'Relu', inputs: [[-1, 0, 1]], expected: [[0, 0, 1]] },
+  {
+    law: 'the gradient at 0 is 0, and 1 however little above',
+    op: 'Relu',
+    inputs: [[-1e9, -1, 0, 1e-29, 1, 1e9]],
+    expected: [[0, 0, 0, 1, 1, 1]],
+  },
   {
     law: 'the gradient at 0 is the slope on the left',
     op: 'LeakyRelu',

@@ -1,4 +1,5 @@
-import type { Val } from '../../graph/emitter.js'
+import type { Emitter, Val } from '../../graph/emitter.js'
+import { float } from '../../graph/graph.js'
 import { toNumbers } from '../../tensor/tensor.js'
 import { geluBack } from '../gelu.js'
 import {
@@ -18,7 +19,7 @@ import {
 /** Activation functions. What the gradient is at a kink follows PyTorch; `test/autodiff/conventions.test.ts` has each. */
 export const activation: readonly Rule[] = [
   // y = max(x, 0); the gradient at 0 is 0.
-  slope('Relu', 6, (c) => c.e.indicator(c.e.greater(output(c), c.e.scalar(0)))),
+  slope('Relu', 6, (c) => aboveZero(c.e, output(c))),
   // α·x left of 0; the gradient at 0 is α.
   slope('LeakyRelu', 6, (c) => rightOfZero(c, c.e.scalar(1), c.e.scalar(floatOf(c, 'alpha', 0.01)))),
   {
@@ -158,6 +159,14 @@ export const activation: readonly Rule[] = [
 function slope(op: string, since: number, derivative: (c: RuleContext) => Val): Rule {
   const vjp = (c: RuleContext): Thunk[] => [() => c.e.mul(dy(c), derivative(c))]
   return { op, since, lifts: true, vjp }
+}
+
+/**
+ * 1 where y > 0, for y ≥ 0, in one operator instead of a comparison and its cast: min(1, 2¹⁰⁰·y). That is 1 for every y from 8e-31 on, and no y below 2.6e8 leaves
+ * what float32 holds on the way.
+ */
+function aboveZero(e: Emitter, y: Val): Val {
+  return e.unary('HardSigmoid', y, { alpha: float(2 ** 100), beta: float(0) })
 }
 
 /** `right` where x > 0, else `left`. */
