@@ -129,7 +129,7 @@ export function backward(options: BackwardOptions): Map<string, Val> {
   function offerTurnedBack(node: Node): void {
     if (node.op !== 'Transpose' || node.domain !== '') return
     const [from, to] = [facts(node.inputs[0]!), facts(node.outputs[0]!)]
-    if (isExchange(permOf(node, from.dims.length))) e.orExchanged(to, () => from)
+    if (isExchange(permOf(node, from.dims.length))) e.exchanged.beside(to, () => from)
   }
 
   /** Values that are one wanted parameter in another order or shape, used nowhere else: squares go back to it. */

@@ -4,7 +4,8 @@ import { withStatistics } from '../autodiff/statistics.js'
 import { LetheError } from '../errors.js'
 import { Emitter, type Val } from '../graph/emitter.js'
 import { type Graph, standardOpset } from '../graph/graph.js'
-import { isFloat, sizeOf } from '../tensor/tensor.js'
+import type { Place } from '../tensor/place.js'
+import { isFloat } from '../tensor/tensor.js'
 import { crossEntropy, type LossValues, tokenCrossEntropy } from './cross-entropy.js'
 import { isTokenLoss, type LossPoint } from './loss.js'
 
@@ -31,12 +32,18 @@ export interface GradientProgram {
   readonly losses: string
   /** Output [N, K] or [N, T, K]: scores. */
   readonly logits: string
-  /** Output of each parameter, by the parameter's name. */
+  /** Output of each parameter, by the parameter's name; of one that comes in pieces, of each piece, by the name that the piece has there. */
   readonly outputs: ReadonlyMap<string, string>
-  /** Where totals are kept: the input of each parameter that takes what runs before have come to, by the parameter's name. */
+  /** Where totals are kept: the input of each output that takes what runs before have come to, by the same name. */
   readonly totals: ReadonlyMap<string, Val>
-  /** Parameters whose output and total have their two axes exchanged. */
-  readonly transposed: ReadonlySet<string>
+  /** Pieces of the parameters that come in such, by the parameter's name. */
+  readonly pieces: ReadonlyMap<string, readonly NamedPiece[]>
+}
+
+/** Where a piece lies in its parameter, by the piece's name. */
+export interface NamedPiece extends Place {
+  readonly name: string
+  readonly dims: readonly number[]
 }
 
 /**
@@ -44,7 +51,7 @@ export interface GradientProgram {
  *
  * `squares`: Σ_n (w_n ∂ℓ_n/∂θ)², the sum over the batch of squared per-example gradients (the empirical Fisher's diagonal
  * times N). `sum`: Σ_n w_n ∂ℓ_n/∂θ. Shapes: as the parameter. With `total` each is added to an input, squared before where asked; with
- * `transposes`, large matrices with more rows than columns may be transposed: products of few rows and many columns are faster (see `transposed`).
+ * `inPieces`, large ones may come in pieces, as they are made: putting them together and moving their numbers costs every run what it costs once at the end (see `pieces`).
  * Throws `rule-missing`, `batch-axis-lost` (`squares` only), `loss-unsupported`.
  * Source of the quantity: Foster, Schoepf, Brintrup, "Fast Machine Unlearning Without Retraining Through Selective Synaptic
  * Dampening", AAAI 2024, section on the Fisher information matrix; per example instead of per batch.
@@ -58,7 +65,7 @@ export function gradientProgram(
     asInputs?: ReadonlySet<string>
     keep?: readonly string[]
     total?: 'of results' | 'of their squares'
-    transposes?: boolean
+    inPieces?: boolean
   } = {},
 ): GradientProgram {
   const s = { ...whole, ...withStatistics(narrow(whole, [loss.logits, ...(options.keep ?? [])]), wanted) }
@@ -78,14 +85,26 @@ export function gradientProgram(
   })
   const totals = new Map<string, Val>()
   const results = new Map<string, Val>()
-  const transposed = new Set<string>()
-  for (const [name, made] of gradients) {
-    const other = options.transposes && isLargeAndTall(made) ? e.exchangedOf(made) : undefined
-    if (other) transposed.add(name)
-    const v = other ?? made
+  const pieces = new Map<string, NamedPiece[]>()
+  const resultIn = (name: string, v: Val): void => {
     const { dtype, dims } = v
     if (options.total) totals.set(name, { name: `lethe/total/${name}`, dtype, dims })
     results.set(name, options.total ? e.add(totals.get(name)!, options.total === 'of results' ? v : e.mul(v, v)) : v)
+  }
+  for (const [name, made] of gradients) {
+    const parts = options.inPieces ? e.pieces.of(made)?.() : undefined
+    if (!parts) {
+      resultIn(name, made)
+      continue
+    }
+    const named = parts.map(({ value: { dims }, at, strides }, i) => ({
+      name: `lethe/piece/${i}/${name}`,
+      dims,
+      at,
+      strides,
+    }))
+    for (const [i, piece] of named.entries()) resultIn(piece.name, parts[i]!.value)
+    pieces.set(name, named)
   }
   const exposed = [losses, z, ...results.values(), ...(options.keep ?? []).map((name) => s.values.get(name)!)]
   const inputs = [...s.graph.inputs, targets, weights, ...(shares ? [shares] : []), ...totals.values()]
@@ -102,13 +121,8 @@ export function gradientProgram(
     logits: z.name,
     outputs: new Map([...results].map(([name, v]) => [name, v.name])),
     totals,
-    transposed,
+    pieces,
   }
-}
-
-/** Matrices from 4 MiB on, which do not stay in a cache while a product is added up. */
-function isLargeAndTall({ dims }: Val): boolean {
-  return dims.length === 2 && dims[0]! > dims[1]! && sizeOf(dims) >= 2 ** 20
 }
 
 interface Attached extends LossValues {

@@ -1,12 +1,19 @@
 import { LetheError } from '../errors.js'
+import type { Place } from '../tensor/place.js'
 import { type DataType, isFloat, sizeOf, type Tensor, tensor, toInt64 } from '../tensor/tensor.js'
 import { type Attributes, float, type Graph, int, ints, type Node, type ValueInfo } from './graph.js'
+import { Offers } from './offers.js'
 
 /** A value with its element type and static shape: what rules compute with. */
 export interface Val {
   readonly name: string
   readonly dtype: DataType
   readonly dims: readonly number[]
+}
+
+/** A part of a value, as it was made: where its elements lie in the whole. */
+export interface Piece extends Place {
+  readonly value: Val
 }
 
 /** A product by channels, taken apart: `value` [N, C, …] times `factor` [C]. */
@@ -23,9 +30,13 @@ export class Emitter {
   readonly nodes: Node[] = []
   readonly initializers = new Map<string, Tensor>()
   readonly #shared = new Map<string, Val>()
-  readonly #factors = new Map<string, Factors>()
-  readonly #exchanged = new Map<string, () => Val>()
-  readonly #dots = new Map<string, { readonly other: string; readonly dot: () => Val }>()
+  /** Factors of a product by channels. */
+  readonly factors = new Offers<Factors>()
+  /** The value with its last two axes exchanged, made so from the start at the price of the value. */
+  readonly exchanged = new Offers<() => Val>()
+  /** Pieces that the value is put together from. */
+  readonly pieces = new Offers<() => readonly Piece[]>()
+  readonly #dots = new Offers<{ readonly other: string; readonly dot: () => Val }>()
   #counter = 0
 
   constructor(
@@ -178,27 +189,18 @@ export class Emitter {
     return this.emit('MatMul', [a, b], [...lead, m, n])
   }
 
-  /** v·factor with `factor` [C] along axis 1 of v. Who reads the product may take its factors apart: `factorsOf`. */
+  /** v·factor with `factor` [C] along axis 1 of v. Who reads the product may take its `factors` apart. */
   scaleChannels(v: Val, factor: Val): Val {
     const product = this.mul(v, this.reshape(factor, [1, factor.dims[0]!, ...v.dims.slice(2).map(() => 1)]))
-    this.#factors.set(product.name, { value: v, factor })
-    return product
-  }
-  factorsOf(product: Val): Factors | undefined {
-    return this.#factors.get(product.name)
+    return this.factors.beside(product, { value: v, factor })
   }
 
-  /** v [.., a, b], that whoever exchanges its last two axes gets from `exchanged` instead: made so from the start, at the price of v. */
-  orExchanged(v: Val, exchanged: () => Val): Val {
-    this.#exchanged.set(v.name, exchanged)
-    return v
-  }
   /** v with its last two axes exchanged, where that has a way of its own to be made. */
   exchangedOf(v: Val): Val | undefined {
-    const made = this.#exchanged.get(v.name)?.()
+    const made = this.exchanged.of(v)?.()
     if (!made) return undefined
-    this.#exchanged.set(v.name, () => made)
-    return this.orExchanged(made, () => v)
+    this.exchanged.beside(v, () => made)
+    return this.exchanged.beside(made, () => v)
   }
   transpose(a: Val, perm: readonly number[]): Val {
     if (perm.length !== a.dims.length) throw new LetheError('internal', `Transpose [${perm}] of [${a.dims}].`)
@@ -213,7 +215,7 @@ export class Emitter {
       perm.map((p) => a.dims[p]!),
       { perm: ints(perm) },
     )
-    return isExchange(perm) ? this.orExchanged(turned, () => a) : turned
+    return isExchange(perm) ? this.exchanged.beside(turned, () => a) : turned
   }
   /** Exchange of the last two axes. */
   swapLast(a: Val): Val {
@@ -297,12 +299,11 @@ export class Emitter {
 
   /** v [.., k], whose products with `other`, summed over the last axis, come from `dot` [.., 1] instead, to whoever asks for them. */
   orDot(v: Val, other: Val, dot: () => Val): Val {
-    this.#dots.set(v.name, { other: other.name, dot })
-    return v
+    return this.#dots.beside(v, { other: other.name, dot })
   }
   /** Σ_k v·other over the last axis, kept as one. */
   dotLast(v: Val, other: Val): Val {
-    const known = this.#dots.get(v.name)
+    const known = this.#dots.of(v)
     return known?.other === other.name ? known.dot() : this.reduceSum(this.mul(v, other), [v.dims.length - 1], true)
   }
 

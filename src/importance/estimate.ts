@@ -1,6 +1,7 @@
 import type { Pool } from '../engine/engine.js'
 import type { WorkOptions } from '../engine/in-order.js'
 import { isTokenLoss } from '../fisher/loss.js'
+import type { GradientProgram } from '../fisher/program.js'
 import { checkExamples, type Examples } from '../network/examples.js'
 import type { Network } from '../network/network.js'
 import { sizeOf } from '../tensor/tensor.js'
@@ -8,7 +9,8 @@ import type { EstimatorSettings } from './estimators/estimator.js'
 import { findEstimator } from './estimators/index.js'
 import type { Importance } from './importance.js'
 import { type PartialSums, type Resumable, restore, snapshot } from './resume.js'
-import { addSums, makeRoom, openUnits, transposeBack, type UnitResult } from './units.js'
+import { addSums, assembled, makeRoom } from './sums.js'
+import { openUnits, type UnitResult } from './units.js'
 
 /** How importances are estimated; everything may be left out. */
 export interface EstimateOptions extends WorkOptions {
@@ -46,7 +48,7 @@ export async function estimateImportance(
     squares: estimator.squares,
     wanted,
     microBatch: options.microBatch,
-    transposes: true,
+    inPieces: true,
   })
   const step = stepOf(units.program.totals.values())
   const now = options.now ?? Date.now
@@ -54,9 +56,8 @@ export async function estimateImportance(
   // Undefined also while a unit is added: sums that a number that is none has gone into are not kept.
   let state: PartialSums | undefined
   try {
-    const { outputs, transposed } = units.program
-    const layout = [step, ...transposed].join(' ')
-    state = restore(await options.checkpoint?.load(), { names: outputs.keys(), layout, units: plan.length })
+    const work = { names: units.program.outputs.keys(), layout: layoutOf(units.program, step), units: plan.length }
+    state = restore(await options.checkpoint?.load(), work)
     let done = plan.slice(0, state.next).reduce((n, u) => n + u.rows.length, 0)
     options.onProgress?.({ done, total: examples.size })
     const { sums: own } = state
@@ -81,10 +82,10 @@ export async function estimateImportance(
   }
   await options.checkpoint?.remove()
   const relativeError = relativeErrorOf(state, step, plan.length)
-  transposeBack(state.sums, units.program)
+  const sums = assembled(state.sums, units.program)
   return {
-    sums: state.sums,
-    dims: dimsOf(network, state.sums),
+    sums,
+    dims: dimsOf(network, sums),
     count: examples.size,
     units: estimator.units(examples.size, plan),
     classCounts: classCountsOf(network, examples.labels),
@@ -111,6 +112,12 @@ function addUnit(state: PartialSums, result: UnitResult, step: number | undefine
   state.lossSum += result.lossSum
   state.next++
   return addSums(state.sums, result, step === undefined ? undefined : { sums: state.spread, step })
+}
+
+/** In which order the numbers of the sums are kept, and which of them a standard error is taken of. */
+function layoutOf({ pieces }: GradientProgram, step: number): string {
+  const places = [...pieces.values()].flat().map(({ name, at, strides }) => `${name} ${at} ${strides}`)
+  return [step, ...places].join(' ')
 }
 
 /** Weights that a median is taken of: enough for its second digit. */

@@ -9,7 +9,6 @@ import type { Network } from '../network/network.js'
 import { writeGraph } from '../onnx/model.js'
 import { createMemory, type Memory } from '../tensor/memory.js'
 import { sizeOf } from '../tensor/tensor.js'
-import { transposed } from '../tensor/transposed.js'
 import type { Estimator, WorkUnit } from './estimators/estimator.js'
 
 /** Gradients of units of work on one session. Release it. */
@@ -32,8 +31,8 @@ export interface UnitsOptions {
   readonly squares: Estimator['squares']
   readonly wanted: ReadonlySet<string>
   readonly microBatch?: number | undefined
-  /** Lets sums of large matrices come transposed, as it is faster: those of `program.transposed`. Whoever adds them calls `transposeBack` at the end. */
-  readonly transposes?: boolean
+  /** Lets large sums come in pieces, as it is faster: those of `program.pieces`. Whoever adds them puts them together at the end: `assembled`. */
+  readonly inPieces?: boolean
 }
 
 /** Opens a session for the gradients that an estimator squares, of the parameters wanted. Throws `rule-missing`. */
@@ -80,19 +79,19 @@ function unitsInFlight({ parameters }: Network, wanted: ReadonlySet<string>, poo
  */
 async function makeProgram(
   network: Network,
-  { squares, wanted, microBatch, transposes = false }: UnitsOptions,
+  { squares, wanted, microBatch, inPieces = false }: UnitsOptions,
 ): Promise<{ program: GradientProgram; oneByOne: boolean }> {
   const fixed = network.trace.fixedBatch
   const form = squares === 'examples' ? 'squares' : 'sum'
   try {
     const s = await network.at(fixed ?? microBatch ?? microBatchOf(network, 32, form === 'squares' ? 'exact' : 'sum'))
     const total = squares === 'runs' ? 'of their squares' : 'of results'
-    return { program: gradientProgram(s, network.loss, form, wanted, { total, transposes }), oneByOne: false }
+    return { program: gradientProgram(s, network.loss, form, wanted, { total, inPieces }), oneByOne: false }
   } catch (error) {
     if (!(error instanceof LetheError) || error.code !== 'batch-axis-lost') throw error
     const s = await network.at(fixed ?? 1)
     const total = 'of their squares'
-    return { program: gradientProgram(s, network.loss, 'sum', wanted, { total, transposes }), oneByOne: true }
+    return { program: gradientProgram(s, network.loss, 'sum', wanted, { total, inPieces }), oneByOne: true }
   }
 }
 
@@ -107,7 +106,7 @@ export interface UnitResult {
   readonly unit: WorkUnit
   /** Ids of its first and its last record. */
   readonly between: readonly [string, string]
-  /** By parameter: what the runs of the unit came to, added in float32. */
+  /** By parameter or piece: what the runs of the unit came to, added in float32. */
   readonly sums: Readonly<Record<string, Float32Array>>
   /** False where the sums are of gradients that are squared as a whole. */
   readonly squared: boolean
@@ -231,84 +230,5 @@ async function tokenFeeds(
     ...inputs,
     [targets]: { dtype: 'int32', dims, data: classesOfTokens },
     [shares]: { dtype: 'float32', dims, data },
-  }
-}
-
-/** Squares of the units' sums of every `step`-th weight of each parameter, added. */
-export interface Spread {
-  readonly sums: Map<string, Float64Array>
-  readonly step: number
-}
-
-/**
- * Adds the squares of a unit to others, in float64; to `spread`, where there is one, their squares. Returns the memory that is not
- * needed any more. Throws `value-not-finite` where a gradient is none; what was added to is then of no use.
- */
-export function addSums(sums: Map<string, Float64Array>, result: UnitResult, spread?: Spread): ArrayBuffer[] {
-  const spent: ArrayBuffer[] = []
-  for (const [name, part] of Object.entries(result.sums)) {
-    const added = addPower(placeOf(sums, name, part.length), part, result.squared)
-    if (!Number.isFinite(added)) throw notFinite(name, result.between)
-    if (spread)
-      addSquares(placeOf(spread.sums, name, Math.ceil(part.length / spread.step)), part, result.squared, spread.step)
-    if (part.buffer instanceof ArrayBuffer) spent.push(part.buffer)
-  }
-  return spent
-}
-
-/** Brings sums of transposed matrices into the order of their weights, one after another. */
-export function transposeBack(sums: Map<string, Float64Array>, program: GradientProgram): void {
-  for (const name of program.transposed) {
-    const sum = sums.get(name)
-    if (sum) sums.set(name, transposed(sum, program.totals.get(name)!.dims as [number, number]))
-  }
-}
-
-function notFinite(name: string, [first, last]: UnitResult['between']): LetheError {
-  return new LetheError(
-    'value-not-finite',
-    `The gradient of "${name}" is not finite for one of the records "${first}" to "${last}"; check their data.`,
-    { parameter: name, first, last },
-  )
-}
-
-/** Makes room for the sums of all parameters and touches it: large memory takes its time when it is first written to. */
-export function makeRoom(sums: Map<string, Float64Array>, totals: GradientProgram['totals']): void {
-  for (const [name, { dims }] of totals) if (!sums.has(name)) sums.set(name, new Float64Array(sizeOf(dims)).fill(0))
-}
-
-function placeOf(sums: Map<string, Float64Array>, name: string, length: number): Float64Array {
-  const sum = sums.get(name) ?? new Float64Array(length)
-  sums.set(name, sum)
-  return sum
-}
-
-/**
- * Adds a part, or its squares; returns the sum of what was added: not finite where one of them is not, for one pass through memory is
- * enough. A loop for each: an exponent that is not known beforehand costs several times the rest.
- */
-function addPower(sum: Float64Array, part: Float32Array, isSquared: boolean): number {
-  let added = 0
-  if (isSquared) {
-    for (let i = 0; i < sum.length; i++) {
-      const value = part[i]!
-      sum[i]! += value
-      added += value
-    }
-  } else {
-    for (let i = 0; i < sum.length; i++) {
-      const value = part[i]! * part[i]!
-      sum[i]! += value
-      added += value
-    }
-  }
-  return added
-}
-
-function addSquares(sum: Float64Array, part: Float32Array, isSquared: boolean, step: number): void {
-  for (let i = 0; i < sum.length; i++) {
-    const value = part[i * step]!
-    const square = isSquared ? value : value * value
-    sum[i]! += square * square
   }
 }

@@ -2,8 +2,8 @@ import { LetheError } from '../errors.js'
 import { prepare } from '../network/prepare.js'
 import { type Model, modelPieces } from '../onnx/model.js'
 import { joined } from '../tensor/pieces.js'
+import { transposed } from '../tensor/place.js'
 import { type DataType, numberAt, numberToHalf, type Tensor } from '../tensor/tensor.js'
-import { transposed } from '../tensor/transposed.js'
 
 /**
  * The model's file with new float32 values of some parameters, each in its own element type. Parameters that the exporter had

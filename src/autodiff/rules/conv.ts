@@ -43,6 +43,8 @@ interface Convolution {
   readonly Q: readonly number[]
   readonly P: number
   readonly window: Window
+  /** A factor [O] of the gradients of the weight's outputs. */
+  readonly scale?: Val
 }
 
 function convolutionOf(c: RuleContext, x: Val, g: Val, window: Window): Convolution {
@@ -92,13 +94,13 @@ function isEach(c: RuleContext, i: number): boolean {
 
 function biasGradient(c: RuleContext): Val {
   isEach(c, 2)
-  const factors = c.e.factorsOf(dy(c))
+  const factors = c.e.factors.of(dy(c))
   return factors ? c.e.mul(c.keepAxes(factors.value, [1], 0), factors.factor) : c.keepAxes(dy(c), [1], 0)
 }
 
-/** [O] along the first axis of a weight or its gradient. */
-const byOutput = (c: RuleContext, v: Val, factor: Val): Val =>
-  c.e.mul(v, c.e.reshape(factor, [factor.dims[0]!, ...v.dims.slice(1).map(() => 1)]))
+/** A weight or its gradient, times [O] along its first axis. */
+const byOutput = (e: Emitter, v: Val, factor: Val | undefined): Val =>
+  factor ? e.mul(v, e.reshape(factor, [factor.dims[0]!, ...v.dims.slice(1).map(() => 1)])) : v
 
 /**
  * The factors of a cotangent k·g that a batch norm behind the convolution has made, where the weight is smaller than the cotangent: k then goes to the gradient of the
@@ -106,29 +108,26 @@ const byOutput = (c: RuleContext, v: Val, factor: Val): Val =>
  */
 function apart(c: RuleContext, v: Convolution): Factors | undefined {
   const isSmaller = 2 * (v.C / v.G) * sizeOf(v.window.kernel) < v.N * v.P
-  return isSmaller ? c.e.factorsOf(v.g) : undefined
+  return isSmaller ? c.e.factors.of(v.g) : undefined
 }
 
 function scaledGradient(c: RuleContext): Val {
   const v = convolution(c)
   const factors = c.form === 'sum' ? apart(c, v) : undefined
-  if (!factors) return weightGradient(c, v)
-  return byOutput(c, weightGradient(c, { ...v, g: factors.value }), factors.factor)
+  return weightGradient(c, factors ? { ...v, g: factors.value, scale: factors.factor } : v)
 }
 
 function scaledSquares(c: RuleContext): Val {
   const v = convolution(c)
   const factors = apart(c, v)
-  if (!factors) return weightSquares(c, v)
-  const squared = c.e.mul(factors.factor, factors.factor)
-  return byOutput(c, weightSquares(c, { ...v, g: factors.value }), squared)
+  return weightSquares(c, factors ? { ...v, g: factors.value, scale: c.e.mul(factors.factor, factors.factor) } : v)
 }
 
 function dataGradient(c: RuleContext): Val {
   const { N, C, O, G, S, Q, window } = convolution(c)
   // A factor of the cotangent's channels is one of the weight's outputs.
-  const factors = c.e.factorsOf(dy(c))
-  const [g, weight] = factors ? [factors.value, byOutput(c, input(c, 1), factors.factor)] : [dy(c), input(c, 1)]
+  const factors = c.e.factors.of(dy(c))
+  const [g, weight] = [factors?.value ?? dy(c), byOutput(c.e, input(c, 1), factors?.factor)]
   const { kernel, strides, dilations, begin, end } = window
   const reach = kernel.map((k, i) => dilations[i]! * (k - 1))
   const [before, after] = [reach.map((r, i) => r - begin[i]!), reach.map((r, i) => r - end[i]!)]
@@ -224,9 +223,9 @@ function weightSquares(c: RuleContext, v: Convolution): Val {
 const isDepthwise = ({ C, O, G }: Convolution): boolean => G > 1 && G === C && G === O
 
 /** [...lead, K, C] of a depthwise convolution (without lead, [1, K, C] too) in the layout of the weight: [...lead, C, 1, *K]. */
-function depthwiseLayout({ e, C, window }: Convolution, products: Val, lead: readonly number[]): Val {
+function depthwiseLayout({ e, C, window, scale }: Convolution, products: Val, lead: readonly number[]): Val {
   const stacked = e.reshape(products, [...lead, sizeOf(window.kernel), C])
-  return e.reshape(e.swapLast(stacked), [...lead, C, 1, ...window.kernel])
+  return byOutput(e, e.reshape(e.swapLast(stacked), [...lead, C, 1, ...window.kernel]), scale)
 }
 
 /** Σ_n of [N, ...], as a row of ones times it: [P]. Faster than ReduceSum. */
@@ -236,12 +235,20 @@ function sumOver(e: Emitter, m: Val): Val {
   return e.reshape(e.matmul(onesRow(e, n), e.reshape(m, [n, size])), [size])
 }
 
+/** Numbers of a weight from which on its sums are kept as they are made. */
+const largeWeight = 2 ** 16
+
 /** Gradients [...lead, O, C·∏K] with columns in some order, in the layout of the weight: [...lead, O, C, *K]. */
-function weightLayout({ e, C, O, window }: Convolution, columns: Val, order: Columns['order']): Val {
+function weightLayout({ e, C, O, window, scale }: Convolution, made: Val, order: Columns['order']): Val {
   const { kernel } = window
+  const K = sizeOf(kernel)
+  const columns = byOutput(e, made, scale)
   const lead = columns.dims.slice(0, -2)
-  const ordered = order === 'CK' ? columns : e.swapLast(e.reshape(columns, [...lead, O, sizeOf(kernel), C]))
-  return e.reshape(ordered, [...lead, O, C, ...kernel])
+  if (order === 'CK') return e.reshape(columns, [...lead, O, C, ...kernel])
+  const byOffset = e.reshape(columns, [...lead, O, K, C])
+  const weight = e.reshape(e.swapLast(byOffset), [...lead, O, C, ...kernel])
+  if (lead.length > 0 || K === 1 || sizeOf(weight.dims) < largeWeight) return weight
+  return e.pieces.beside(weight, () => [{ value: byOffset, at: 0, strides: [C * K, 1, K] }])
 }
 
 /** Products of cotangent and input for each example and group, one an offset: [N, G, O/G, C/G]. */
@@ -254,7 +261,11 @@ function productsByGroup({ e, x, g, N, C, O, G, P, Q, window }: Convolution): Va
 }
 
 /** Gradients of `productsByGroup` behind `lead` in the layout of the weight: [...lead, O, C/G, *K]. */
-function groupLayout({ e, C, O, G, window }: Convolution, products: readonly Val[], lead: readonly number[]): Val {
+function groupLayout(
+  { e, C, O, G, window, scale }: Convolution,
+  products: readonly Val[],
+  lead: readonly number[],
+): Val {
   const single = products.map((m) => e.reshape(m, [...lead, O, C / G, 1]))
-  return e.reshape(e.concat(single, lead.length + 2), [...lead, O, C / G, ...window.kernel])
+  return byOutput(e, e.reshape(e.concat(single, lead.length + 2), [...lead, O, C / G, ...window.kernel]), scale)
 }

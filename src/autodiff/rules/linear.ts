@@ -1,6 +1,6 @@
 import type { Emitter, Val } from '../../graph/emitter.js'
 import { tensor } from '../../tensor/tensor.js'
-import { crossed, crossedInBlocks } from '../crossed.js'
+import { crossed, crossedInBlocks, inPieces, largestProducts } from '../crossed.js'
 import { sumOfSquares } from '../ones.js'
 import { sumTo } from '../reduce-to.js'
 import { dy, floatOf, input, intOf, output, type Rule, type RuleContext, refuse } from '../rule.js'
@@ -94,7 +94,8 @@ function gemmB(c: RuleContext): Val {
 
 /** xᵀ·g of x [.., T, K] and g [.., T, O]: [.., K, O]; to who wants it the other way round, gᵀ·x. */
 function eitherWay({ e }: RuleContext, x: Val, g: Val): Val {
-  return e.orExchanged(crossed(e, x, g), () => crossed(e, g, x))
+  const product = (x: Val, g: Val): Val => inPieces(e, crossed(e, x, g), [x, g])
+  return e.exchanged.beside(product(x, g), () => product(g, x))
 }
 
 /** Outer products a_n ⊗ g_n: a [N, K], g [N, O] → [N, K, O]. `side`: the axis of Y that must count the examples. */
@@ -193,28 +194,27 @@ function tokens(c: RuleContext): { x: Val; g: Val } {
   return { x: shape(x), g: shape(g) }
 }
 
-/** Most numbers of the products [N, K, O] that are squared and summed as one, of blocks of rows. */
-const largestProducts = 2 ** 22
-
 /** Σ_n (x_nᵀ·g_n)², [K, O]. With one position per example, one product of squares. */
 function matmulSquares(c: RuleContext): Val {
   const { e } = c
   const { x, g } = tokens(c)
   const [n, t, k, o] = [x.dims[0]!, x.dims[1]!, x.dims[2]!, g.dims[2]!]
   if (t === 1) return squaresOfRows(c, e.reshape(x, [n, k]), e.reshape(g, [n, o]))
-  return e.orExchanged(squaresInBlocks(e, x, g), () => squaresInBlocks(e, g, x))
+  const squares = (x: Val, g: Val): Val => inPieces(e, squaresInBlocks(e, x, g), [x, g], (v) => squared(e, v))
+  return e.exchanged.beside(squares(x, g), () => squares(g, x))
 }
+
+/** Σ_n of the squares of products [N, K, O]. */
+const squared = (e: Emitter, products: Val): Val => sumOfSquares(e, products, products.dims.slice(1))
 
 /** In blocks, so that the products of all examples lie neither in memory at once nor far from the core: of rows where there are more of them than columns. */
 function squaresInBlocks(e: Emitter, x: Val, g: Val): Val {
   const [n, k, o] = [x.dims[0]!, x.dims[2]!, g.dims[2]!]
-  const squared = (products: Val): Val => sumOfSquares(e, products, products.dims.slice(1))
-  if (k > o) {
-    const rows = e.split(x, 2, Math.ceil((n * k * o) / largestProducts))
-    return e.concat(
-      rows.map((part) => squared(crossed(e, part, g))),
-      0,
-    )
+  if (k <= o) {
+    const sums = crossedInBlocks(e, x, g).map((products) => squared(e, products))
+    return e.concat(sums, 1)
   }
-  return e.concat(crossedInBlocks(e, x, g, largestProducts).map(squared), 1)
+  const rows = e.split(x, 2, Math.ceil((n * k * o) / largestProducts))
+  const sums = rows.map((part) => squared(e, crossed(e, part, g)))
+  return e.concat(sums, 0)
 }

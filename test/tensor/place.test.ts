@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { transposed } from '../../src/tensor/transposed.js'
+import { transposed } from '../../src/tensor/place.js'
 
 it.each([
   [1, 5],
