@@ -10,7 +10,7 @@ import { existsSync, mkdirSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { environment, median, writeResult } from './shared.js'
+import { environment, median, processorFolder, writeResult } from './shared.js'
 
 const here = dirname(fileURLToPath(import.meta.url))
 const cache = resolve(here, '..', 'node_modules', '.cache', 'lethe', 'bench')
@@ -191,7 +191,11 @@ function report(name, plan, flops, passes, begun) {
     ...agreement(begun, timed),
   ].join('\n')
   console.log(text)
-  writeResult(`importance-${name}`, { name, ...plan, rounds, flops, begun, passes, environment: env }, text)
+  writeResult(
+    `importance/${processorFolder(env.cpu)}/${name}`,
+    { name, ...plan, rounds, flops, begun, passes, environment: env },
+    text,
+  )
 }
 
 /**

@@ -1,6 +1,6 @@
 // @ts-check
 // docs/performance.md with its pictures, made of the results that lie under bench/results. Usage: node bench/page.js (after npm run build)
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { bar, colours, figure, figureWidth, fixed, legend, line, mark, write } from '../dist/report/figures/frame.js'
 import { median } from './shared.js'
@@ -56,10 +56,19 @@ const ways = [
   { label: 'PyTorch batches of one, exact', short: 'PyTorch, one by one (exact)', colour: colours.forgotten },
 ]
 
-const measured = Object.entries(titles).flatMap(([name, title]) => {
-  const result = read(`importance-${name}`)
-  return result?.passes ? [{ name, title, result }] : []
-})
+/** What was measured of importances on each processor, the newest first. */
+const processors = readdirSync(join(results, 'importance'))
+  .map((folder) => {
+    const measured = Object.entries(titles).flatMap(([name, title]) => {
+      const at = `importance/${folder}/${name}`
+      const result = read(at)
+      return result ? [{ at, title, result }] : []
+    })
+    const dates = measured.map(({ result }) => result.environment.date)
+    return { folder, measured, date: dates.sort().at(-1) ?? '' }
+  })
+  .filter(({ measured }) => measured.length > 0)
+  .sort((a, b) => b.date.localeCompare(a.date) || b.folder.localeCompare(a.folder))
 
 /** Median over the rounds of one way's rate by another's. @param {any} result @param {string} a @param {string} b */
 function ratio(result, a, b) {
@@ -69,8 +78,8 @@ function ratio(result, a, b) {
   )
 }
 
-/** Rates of all ways relative to the published loop, as bars. */
-function drawRates() {
+/** Rates of all ways relative to the published loop, as bars. @param {(typeof processors)[number]} processor */
+function drawRates({ measured }) {
   const [left, height, gap] = [176, 15, 26]
   let [y, body] = [34, '']
   for (const { title, result } of measured) {
@@ -221,7 +230,8 @@ function growthPanels() {
   return panels
 }
 
-const rows = measured.map(({ name, title, result }) => {
+/** @param {(typeof processors)[number]['measured'][number]} measured */
+function rowOf({ at, title, result }) {
   const share = (/** @type {string} */ label) => (3 * ratio(result, label, 'Lethe forward')).toFixed(2)
   const exactPeers = ['PyTorch batches of one, exact', 'PyTorch vmap(grad), exact', 'PyTorch hooks, exact']
   const rate = (/** @type {string} */ label) =>
@@ -230,25 +240,45 @@ const rows = measured.map(({ name, title, result }) => {
   const peak = median(result.passes.peak.map((/** @type {{ flops: number }} */ p) => p.flops))
   const ofPeak = (300 * result.flops * rate('Lethe exact')) / peak
   const number = (/** @type {number} */ n) => n.toFixed(n < 20 ? 1 : 0)
-  return `| [${title}](../bench/results/importance-${name}.md) | ${number(rate('Lethe exact'))} | ${share('Lethe exact')} | ${share('Lethe grouped')} | ${share('Lethe sketch')} | ${ofPeak.toFixed(0)} % | ${ratio(result, 'Lethe exact', best).toFixed(2)} | ${ratio(result, 'Lethe exact', 'PyTorch batch-mean (64), published').toFixed(2)} |`
-})
+  return `| [${title}](../bench/results/${at}.md) | ${number(rate('Lethe exact'))} | ${share('Lethe exact')} | ${share('Lethe grouped')} | ${share('Lethe sketch')} | ${ofPeak.toFixed(0)} % | ${ratio(result, 'Lethe exact', best).toFixed(2)} | ${ratio(result, 'Lethe exact', 'PyTorch batch-mean (64), published').toFixed(2)} |`
+}
 
-const [first] = measured
-const where = first
-  ? `${first.result.environment.cores} cores (${first.result.environment.cpu}), Node ${first.result.environment.node}`
-  : ''
+/** Versions of the results of a processor, each with its day. @param {(typeof processors)[number]} processor */
+function versionsOf({ measured }) {
+  const versions = measured.map(({ result: { environment: e } }) => `commit ${e.commit}, ${e.date}`)
+  return [...new Set(versions)].join('; ')
+}
+
+/** @param {(typeof processors)[number]} processor */
+function sectionOf(processor) {
+  const [{ environment: env, passes }] = processor.measured.map(({ result }) => result)
+  const peak = median(passes.peak.map((/** @type {{ flops: number }} */ p) => p.flops))
+  return [
+    `### ${env.cpu.replace(/\((R|TM)\)/g, '')}`,
+    '',
+    `${env.cores} cores with a single-precision matrix product of ${(peak / 1e9).toFixed(0)} GFLOP/s together, Node ${env.node} (${versionsOf(processor)})`,
+    '',
+    '| network (weights) | exact, examples/s | exact, share of the mark | grouped | sketch | exact, share of the peak | against the fastest exact way in PyTorch | against the published loop |',
+    '|---|---|---|---|---|---|---|---|',
+    ...processor.measured.map(rowOf),
+    '',
+    `![Examples a second of Lethe and of PyTorch, relative to the published loop, for each network](images/${pictureOf(processor)})`,
+    '',
+  ]
+}
+
+/** @param {(typeof processors)[number]} processor */
+const pictureOf = ({ folder }) => `rates-${folder}.svg`
+
 const prose = readFileSync(join(import.meta.dirname, 'performance.md'), 'utf8')
 /** @type {Record<string, string[]>} */
 const parts = {
-  where: [where],
-  rates: [
-    '| network (weights) | exact, examples/s | exact, share of the mark | grouped | sketch | exact, share of the peak | against the fastest exact way in PyTorch | against the published loop |',
-    '|---|---|---|---|---|---|---|---|',
-    ...rows,
-  ],
-  targets: measured.flatMap(({ name, title }) => [
-    `- ${title}`,
-    ...list(`importance-${name}`).map((text) => `  ${text}`),
+  rates: processors.flatMap(sectionOf),
+  targets: processors.flatMap(({ measured }) => [
+    `On ${measured[0]?.result.environment.cpu.replace(/\((R|TM)\)/g, '')}:`,
+    '',
+    ...measured.flatMap(({ at, title }) => [`- ${title}`, ...list(at).map((text) => `  ${text}`)]),
+    '',
   ]),
   growth: [...dated('memory-resnet20-cifar10'), '', ...dated('growth')],
   request: dated('request'),
@@ -264,5 +294,6 @@ const text = prose.replace(/^\{\{(\w+)\}\}$/gm, (_, name) => {
 })
 writeFileSync(join(root, 'docs', 'performance.md'), text)
 const images = join(root, 'docs', 'images')
-writeFileSync(join(images, 'rates.svg'), `${drawRates()}\n`)
+for (const name of readdirSync(images)) if (/^rates\b.*\.svg$/.test(name)) rmSync(join(images, name))
+for (const processor of processors) writeFileSync(join(images, pictureOf(processor)), `${drawRates(processor)}\n`)
 writeFileSync(join(images, 'growth.svg'), `${drawGrowth(growthPanels())}\n`)

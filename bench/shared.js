@@ -62,12 +62,22 @@ export function environment() {
   }
 }
 
-/** @param {string} name @param {unknown} value @param {string} markdown */
+/** @param {string} name May have folders. @param {unknown} value @param {string} markdown */
 export function writeResult(name, value, markdown) {
-  const folder = join(root, 'bench', 'results')
-  mkdirSync(folder, { recursive: true })
-  writeFileSync(join(folder, `${name}.json`), `${JSON.stringify(value, null, 2)}\n`)
-  writeFileSync(join(folder, `${name}.md`), markdown)
+  const path = join(root, 'bench', 'results', name)
+  mkdirSync(dirname(path), { recursive: true })
+  writeFileSync(`${path}.json`, `${JSON.stringify(value, null, 2)}\n`)
+  writeFileSync(`${path}.md`, markdown)
+}
+
+/** A processor's name as that of a folder: what is fast differs from one to another, so results of several are kept side by side. @param {string} cpu */
+export function processorFolder(cpu) {
+  const words =
+    cpu
+      .toLowerCase()
+      .replace(/\((r|tm)\)/g, '')
+      .match(/[a-z0-9.]+/g) ?? []
+  return words.filter((word) => word !== 'processor').join('-') || 'unknown'
 }
 
 /** @param {readonly number[]} values */
