@@ -23,7 +23,7 @@ const cache = resolve(here, '..', 'node_modules', '.cache', 'lethe', 'bench')
 const models = {
   resnet18: { examples: 1024, few: 128, exact: 0.85, batch: 0.95, peer: 2, published: 1.2 },
   resnet20: { examples: 4096, few: 256, exact: 0.85, batch: 0.95, peer: 2 },
-  'vit-tiny': { examples: 192, few: 32, exact: 0.85, batch: 0.95, peer: 1.2, published: 1.3 },
+  'vit-tiny': { examples: 512, few: 32, exact: 0.85, batch: 0.95, peer: 1.2, published: 1.3 },
   'vit-base': { examples: 256, few: 8, exact: 0.8, batch: 0.95, peer: 1.2, fresh: true },
   'text-6': { examples: 192, few: 16, exact: 0.8, batch: 0.95, peer: 1.2, fresh: true },
   // Depthwise convolutions are bound by memory and not by arithmetic: a share of the mark says little of them.

@@ -1,6 +1,7 @@
 // @ts-check
 // What the benchmarks share: where real data and models lie, and how results are written.
 import { execFileSync, spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus, totalmem } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
@@ -78,6 +79,38 @@ export function processorFolder(cpu) {
       .replace(/\((r|tm)\)/g, '')
       .match(/[a-z0-9.]+/g) ?? []
   return words.filter((word) => word !== 'processor').join('-') || 'unknown'
+}
+
+/**
+ * A pool whose sessions are made once for each graph and kept until `close`: passes are then what a long one is. `spent` tells seconds that went into making
+ * them and into telling graphs apart.
+ * @param {import('../dist/engine/engine.js').Pool} threads
+ */
+export function keepingSessions(threads) {
+  const spent = { making: 0, hashing: 0 }
+  /** @type {Map<string, import('../dist/engine/engine.js').PooledSession>} */
+  const sessions = new Map()
+  /** @type {import('../dist/engine/engine.js').Pool} */
+  const pool = {
+    ...threads,
+    async createSession(model, options) {
+      const begin = performance.now()
+      const key = createHash('sha256').update(model).digest('hex')
+      spent.hashing += (performance.now() - begin) / 1000
+      const session = sessions.get(key) ?? (await threads.createSession(model, options))
+      if (!sessions.has(key)) spent.making += (performance.now() - begin) / 1000
+      sessions.set(key, session)
+      return { ...session, async release() {} }
+    },
+  }
+  return {
+    pool,
+    spent,
+    async close() {
+      for (const session of sessions.values()) await session.release()
+      await threads.close()
+    },
+  }
 }
 
 /** @param {readonly number[]} values */

@@ -4,7 +4,6 @@
 // Sessions are made once and kept, so that a pass is what a long one is: making them is told apart (making), and their first runs, in which
 // memory is touched for the first time, are over before the first pass that counts.
 // Before it is ready it passes over the first FIRST examples, and tells the sum of their importances.
-import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { openDataset } from '../../dist/data/open-node.js'
@@ -15,6 +14,7 @@ import { openForward } from '../../dist/network/forward.js'
 import { openNetwork } from '../../dist/network/network.js'
 import { readModel } from '../../dist/onnx/model.js'
 import { examplesOf } from '../../dist/workspace/examples.js'
+import { keepingSessions } from '../shared.js'
 
 const [modelPath = '', dataPath = '', method = '', few = '1'] = process.argv.slice(2)
 const began = performance.now()
@@ -23,24 +23,7 @@ const first = subset(
   data,
   Array.from({ length: Number(few) }, (_, i) => i),
 )
-const threads = createPool()
-let making = 0
-let hashing = 0
-/** @type {Map<string, import('../../dist/engine/engine.js').PooledSession>} */
-const sessions = new Map()
-/** @type {import('../../dist/engine/engine.js').Pool} */
-const pool = {
-  ...threads,
-  async createSession(model, options) {
-    const begin = performance.now()
-    const key = createHash('sha256').update(model).digest('hex')
-    hashing += (performance.now() - begin) / 1000
-    const session = sessions.get(key) ?? (await threads.createSession(model, options))
-    if (!sessions.has(key)) making += (performance.now() - begin) / 1000
-    sessions.set(key, session)
-    return { ...session, async release() {} }
-  },
-}
+const { pool, spent, close } = keepingSessions(createPool())
 const { graph } = readModel(readFileSync(modelPath))
 const input = graph.inputs[0]
 if (!input) throw new Error('The model has no input.')
@@ -88,13 +71,18 @@ await pass(
     Array.from({ length: warm }, (_, i) => i),
   ),
 )
-answer({ ready: true, check, making, workers: pool.workers, startSeconds: (performance.now() - began) / 1000 })
+answer({
+  ready: true,
+  check,
+  making: spent.making,
+  workers: pool.workers,
+  startSeconds: (performance.now() - began) / 1000,
+})
 for await (const _ of createInterface({ input: process.stdin })) {
   const begin = performance.now()
-  hashing = 0
+  spent.hashing = 0
   await pass(data)
-  const seconds = (performance.now() - begin) / 1000 - hashing
+  const seconds = (performance.now() - begin) / 1000 - spent.hashing
   answer({ seconds, rate: data.size / seconds, peakBytes: process.resourceUsage().maxRSS * 1024 })
 }
-for (const session of sessions.values()) await session.release()
-await pool.close()
+await close()

@@ -98,7 +98,7 @@ export function gradientProgram(
       continue
     }
     const named = parts.map(({ value: { dims }, at, strides }, i) => ({
-      name: `lethe/piece/${i}/${name}`,
+      name: pieceName(name, i),
       dims,
       at,
       strides,
@@ -124,6 +124,11 @@ export function gradientProgram(
     pieces,
   }
 }
+
+const pieceName = (parameter: string, i: number): string => `lethe/piece/${i}/${parameter}`
+
+/** The parameter of an output or total: its name, or what the name of a piece ends with. */
+export const parameterOf = (name: string): string => name.replace(/^lethe\/piece\/\d+\//, '')
 
 interface Attached extends LossValues {
   readonly targets: Val

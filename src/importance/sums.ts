@@ -1,5 +1,5 @@
 import { LetheError } from '../errors.js'
-import type { GradientProgram, NamedPiece } from '../fisher/program.js'
+import { type GradientProgram, type NamedPiece, parameterOf } from '../fisher/program.js'
 import { place } from '../tensor/place.js'
 import { sizeOf } from '../tensor/tensor.js'
 import type { UnitResult } from './units.js'
@@ -18,7 +18,7 @@ export function addSums(sums: Map<string, Float64Array>, result: UnitResult, spr
   const spent: ArrayBuffer[] = []
   for (const [name, part] of Object.entries(result.sums)) {
     const added = addPower(placeOf(sums, name, part.length), part, result.squared)
-    if (!Number.isFinite(added)) throw notFinite(name, result.between)
+    if (!Number.isFinite(added)) throw notFinite(parameterOf(name), result.between)
     if (spread)
       addSquares(placeOf(spread.sums, name, Math.ceil(part.length / spread.step)), part, result.squared, spread.step)
     if (part.buffer instanceof ArrayBuffer) spent.push(part.buffer)
@@ -31,10 +31,8 @@ export function assembled(
   sums: Map<string, Float64Array>,
   { pieces, outputs }: GradientProgram,
 ): Map<string, Float64Array> {
-  const owner = new Map([...pieces].flatMap(([name, list]) => list.map((piece) => [piece.name, name] as const)))
-  const names = new Set([...outputs.keys()].map((name) => owner.get(name) ?? name))
   const whole = new Map<string, Float64Array>()
-  for (const name of names) {
+  for (const name of new Set([...outputs.keys()].map(parameterOf))) {
     const list = pieces.get(name)
     const sum = list ? together(list, sums) : sums.get(name)
     if (sum) whole.set(name, sum)

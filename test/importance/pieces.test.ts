@@ -4,6 +4,7 @@ import { type GradientProgram, gradientProgram } from '../../src/fisher/program.
 import { type Graph, ints } from '../../src/graph/graph.js'
 import { estimateImportance } from '../../src/importance/estimate.js'
 import type { Resumable } from '../../src/importance/resume.js'
+import { addSums } from '../../src/importance/sums.js'
 import { feedsOf } from '../../src/importance/units.js'
 import { type Network, openNetwork } from '../../src/network/network.js'
 import { writeGraph } from '../../src/onnx/model.js'
@@ -145,6 +146,13 @@ describe.each(networks)('a large weight with $name', ({ graph, strides, pieces }
     const resumed = await estimateImportance(network, pool, many, { checkpoint })
     expect(resumed.sums.get('w')).toEqual((await estimateImportance(network, pool, many)).sums.get('w'))
   })
+})
+
+it('a piece whose gradient is not finite is told of by the name of its parameter', () => {
+  const unit = { rows: [0], weight: 1 }
+  const sums = { 'lethe/piece/2/w': Float32Array.of(1, Number.NaN) }
+  const result = { unit, between: ['a', 'b'], sums, squared: true, lossSum: 0 } as const
+  expect(() => addSums(new Map(), result)).toThrow(/The gradient of "w" is not finite/)
 })
 
 function clock(): () => number {
