@@ -21,10 +21,12 @@ const list = (name) => {
     .filter((text) => text.startsWith('- '))
 }
 
-/** The version and the day that a result was measured on: not all results are made anew at once. @param {string} name */
+/** A processor as prose has it. @param {string} cpu */
+const plain = (cpu) => cpu.replace(/\((R|TM)\)/g, '')
+/** Version, day and processor that a result was measured on: not all results are made anew at once. @param {string} name */
 const measuredOn = (name) => {
-  const { commit, date } = read(name)?.environment ?? {}
-  return commit ? ['', `(commit ${commit}${date ? `, ${date}` : ''})`] : []
+  const { commit, date, cpu } = read(name)?.environment ?? {}
+  return commit ? ['', `(${[`commit ${commit}`, date, cpu && plain(cpu)].filter(Boolean).join(', ')})`] : []
 }
 /** @param {string} name */
 const dated = (name) => [...list(name), ...measuredOn(name)]
@@ -254,7 +256,7 @@ function sectionOf(processor) {
   const [{ environment: env, passes }] = processor.measured.map(({ result }) => result)
   const peak = median(passes.peak.map((/** @type {{ flops: number }} */ p) => p.flops))
   return [
-    `### ${env.cpu.replace(/\((R|TM)\)/g, '')}`,
+    `### ${plain(env.cpu)}`,
     '',
     `${env.cores} cores with a single-precision matrix product of ${(peak / 1e9).toFixed(0)} GFLOP/s together, Node ${env.node} (${versionsOf(processor)})`,
     '',
@@ -275,7 +277,7 @@ const prose = readFileSync(join(import.meta.dirname, 'performance.md'), 'utf8')
 const parts = {
   rates: processors.flatMap(sectionOf),
   targets: processors.flatMap(({ measured }) => [
-    `On ${measured[0]?.result.environment.cpu.replace(/\((R|TM)\)/g, '')}:`,
+    `On ${plain(measured[0]?.result.environment.cpu)}:`,
     '',
     ...measured.flatMap(({ at, title }) => [`- ${title}`, ...list(at).map((text) => `  ${text}`)]),
     '',
