@@ -18,7 +18,7 @@ const rounds = 5
 const passes = { resnet20: 1024, resnet18: 256, 'vit-tiny': 64 }
 const sizes = [2, 4, 8, 16, 32]
 const ways = /** @type {const} */ ([
-  { estimator: 'exact', form: 'exact' },
+  { estimator: 'exact', form: 'squares' },
   { estimator: 'grouped', form: 'sum' },
 ])
 const given = process.argv.slice(2)

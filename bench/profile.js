@@ -73,7 +73,7 @@ async function profile(name) {
   const pool = createPool({ workers: 1 })
   const { graph } = readModel(await readFileBytes(networkFiles(name, 64)[0]))
   const network = await openNetwork(graph, engineOf(pool))
-  const batch = microBatchOf(network, 32, 'exact')
+  const batch = microBatchOf(network, 32, 'squares')
   const s = await network.at(batch)
   await pool.close()
   const squares = gradientProgram(s, network.loss, 'squares').graph

@@ -126,7 +126,7 @@ async function opened(onnx, npz) {
 async function activationBytes(onnx, npz) {
   const { pool, network } = await opened(onnx, npz)
   const { microBatchOf } = await import('../dist/network/micro-batch.js')
-  const s = await network.at(microBatchOf(network, 32, 'exact'))
+  const s = await network.at(microBatchOf(network, 32, 'squares'))
   let bytes = 0
   for (const v of s.values.values()) if (v.kind === 'data') bytes += 4 * v.dims.reduce((a, b) => a * b, 1)
   await pool.close()

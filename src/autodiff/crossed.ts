@@ -13,8 +13,8 @@ const largeMatrix = 2 ** 20
 /**
  * xᵀ·g of x [.., T, K] and g [.., T, O]: [.., K, O].
  *
- * ONNX Runtime makes one of a Transpose and the product behind it, and then transposes the left factor again for every 128 columns of the right one. With
- * many columns, and none too wide a left factor, x is moved once instead, by a Transpose that the product does not see. Measured on one core with factors of 768
+ * ONNX Runtime makes one of a Transpose and the product behind it, and then transposes the left factor again for every 128 columns of the right one
+ * (MlasSgemmOperation of its mlas/lib/sgemm.cpp). With many columns, and none too wide a left factor, x is moved once instead, by a Transpose that the product does not see. Measured on one core with factors of 768
  * and 3072 columns: 1.2 to 1.45 times as fast where every example has its product, 1.05 to 1.15 times with one product for all; not slower from 512 columns on.
  */
 export function crossed(e: Emitter, x: Val, g: Val): Val {

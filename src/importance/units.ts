@@ -84,7 +84,7 @@ async function makeProgram(
   const fixed = network.trace.fixedBatch
   const form = squares === 'examples' ? 'squares' : 'sum'
   try {
-    const s = await network.at(fixed ?? microBatch ?? microBatchOf(network, 32, form === 'squares' ? 'exact' : 'sum'))
+    const s = await network.at(fixed ?? microBatch ?? microBatchOf(network, 32, form))
     const total = squares === 'runs' ? 'of their squares' : 'of results'
     return { program: gradientProgram(s, network.loss, form, wanted, { total, inPieces }), oneByOne: false }
   } catch (error) {

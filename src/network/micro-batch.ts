@@ -16,14 +16,13 @@ const activationsPerWeight = 2.5
  * Examples a run of the engine: a power of two, at most `most`.
  *
  * A forward pass: the most whose largest activation stays near the core. Gradients: those that a core keeps, for a gradient reads every activation again
- * and again; more of them, up to those near the core, where weights are many beside activations. Where per-example gradients are made (`exact`), those of
+ * and again; more of them, up to those near the core, where weights are many beside activations. Where per-example gradients are made (`squares`), those of
  * the largest parameter must fit beside it.
  *
- * A function of the model alone, so that sums are the same on every machine. Measured on two cores with 2 MiB of cache each, examples/s: a ResNet-20 for
- * 32 × 32 is 1.33 times as fast with 8 a run as with 32, in every form, 1.24 times with 4; a ResNet-18 loses 7 % with 8 instead of 16 and a fifth with 4, and gains
- * nothing with 32; networks for 224 × 224 gain at most 5 % below 4. Forward passes are as fast with 8 as with 32.
+ * A function of the model alone, so that sums are the same on every machine. `npm run bench:batch` measures it: on two cores with 2 MiB of cache each a ResNet-20 for
+ * 32 × 32 makes 0.78 of the examples a second with 32 a run, and 0.92 with 4, of what it makes with its 8; a ResNet-18 0.95 with 8, and 0.97 with 32, of what it makes with its 16.
  */
-export function microBatchOf(network: Network, most: number, form: 'forward' | 'sum' | 'exact'): number {
+export function microBatchOf(network: Network, most: number, form: 'forward' | 'sum' | 'squares'): number {
   const { fixedBatch, values } = network.trace
   if (fixedBatch !== undefined) return fixedBatch
   const activations = [...values.values()]
@@ -36,7 +35,7 @@ export function microBatchOf(network: Network, most: number, form: 'forward' | '
   const enough = (activationsPerWeight * sum(parameters)) / Math.max(1, sum(activations))
   let batch = fitting(near, largest, keptNumbers)
   while (batch < near && batch < enough) batch *= 2
-  while (form === 'exact' && batch > 1 && batch * Math.max(1, ...parameters) > gradientNumbers) batch /= 2
+  while (form === 'squares' && batch > 1 && batch * Math.max(1, ...parameters) > gradientNumbers) batch /= 2
   return batch
 }
 
